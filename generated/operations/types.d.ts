@@ -283,6 +283,8 @@ export interface Schemas {
         runId?: string;
         /** @description Result of the step */
         result?: unknown;
+        /** @description The name of the refusal that it took as a value: it is done, and did nothing */
+        refused?: string;
         /** @description Of an effect that a person did, where the run could not; it counts as confirmed */
         byHand?: {
             actor: string;

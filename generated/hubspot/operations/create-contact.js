@@ -17,6 +17,7 @@ export const createContactPlan = {
   "failures": [
     {
       "class": "duplicate",
+      "refusal": "exists",
       "status": "409",
       "when": "body.category == 'CONFLICT'"
     }

@@ -24,6 +24,7 @@ export const createCustomerPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

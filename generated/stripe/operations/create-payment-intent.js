@@ -24,6 +24,7 @@ export const createPaymentIntentPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

@@ -24,6 +24,7 @@ export const createRefundPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

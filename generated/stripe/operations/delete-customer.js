@@ -22,6 +22,7 @@ export const deleteCustomerPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

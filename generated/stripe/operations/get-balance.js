@@ -22,6 +22,7 @@ export const getBalancePlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

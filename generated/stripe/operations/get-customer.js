@@ -22,6 +22,7 @@ export const getCustomerPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

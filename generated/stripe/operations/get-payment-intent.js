@@ -22,6 +22,7 @@ export const getPaymentIntentPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

@@ -22,6 +22,7 @@ export const listCustomersPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

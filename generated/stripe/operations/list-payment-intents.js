@@ -22,6 +22,7 @@ export const listPaymentIntentsPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

@@ -22,6 +22,7 @@ export const listRefundsPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

@@ -24,6 +24,7 @@ export const updateCustomerPlan = {
     },
     {
       "class": "permanent",
+      "refusal": "declined",
       "status": "402"
     },
     {

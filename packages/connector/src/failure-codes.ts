@@ -143,6 +143,12 @@ export const connectorFailures = {
     why: 'The service has changed, or the contract never was true. The request was carried out; its result cannot be relied on.',
     fix: 'A write is in doubt (`tenon in-doubt`): look into the other system and settle it, nearly always with `confirm`. A read is parked: where the service has mended its answer, resume the run. Where the contract is wrong, compare it with the vendor’s current one (`tenon diff`), update it and deploy: new runs go by it. One that began before keeps to its plan: cancel it, and have its event sent again under a new business key.',
   },
+  HTTP_REFUSAL_INVALID: {
+    severity: 'error',
+    title: 'an answer that says no, which the step takes as a value, is not as the contract says',
+    why: 'Its body is missing, or violates its schema at the field named. A proxy may have answered, or the contract never was true: no later step may go by it.',
+    fix: 'Nothing was done. See what answered; where it was the service, correct the response in the contract (or an overlay), deploy, and resume the run.',
+  },
   HTTP_RESPONSE_MALFORMED: {
     severity: 'error',
     title: 'the answer cannot be read as what the contract says it is',

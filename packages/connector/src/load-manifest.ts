@@ -14,6 +14,7 @@ import { authDiagnostics } from './check-auth.ts';
 import { fillDefaults, type ManifestSource, wholeExpression } from './fill-manifest.ts';
 import type { ConnectorManifest } from './manifest.ts';
 import { connectorSchema } from './manifest-schema.ts';
+import { indefiniteRefusal } from './refusals.ts';
 import { connectorDiagnostic } from './rules.ts';
 import { secretLooking, secretName } from './secret-literal.ts';
 import { checkShape, type ShapeIssue } from './shape.ts';
@@ -164,6 +165,7 @@ function meaningDiagnostics(document: PositionedDocument, source: ManifestSource
   if (source.health) reference(source.health.operation, ['health', 'operation'], 'read');
   return [
     ...found,
+    ...refusalDiagnostics(document, source),
     ...zoneDiagnostics(document, source),
     ...scopeDiagnostics(document, source),
     ...authDiagnostics(document, source),
@@ -200,6 +202,32 @@ function meaningDiagnostics(document: PositionedDocument, source: ManifestSource
       );
     }
   }
+}
+
+/** A step that takes an answer as a value goes on as after one that did nothing, so that must be so. */
+function refusalDiagnostics(document: PositionedDocument, source: ManifestSource): Diagnostic[] {
+  const lists = [
+    { at: ['defaults', 'failures'], rules: source.defaults?.failures },
+    ...Object.entries(source.operations).map(([name, { failures }]) => ({
+      at: ['operations', name, 'failures'],
+      rules: failures,
+    })),
+  ];
+  return lists.flatMap(({ at, rules = [] }) =>
+    rules.flatMap((rule, index) => {
+      const why =
+        rule.refusal === undefined
+          ? undefined
+          : indefiniteRefusal({ ...rule, status: String(rule.status).toLowerCase() });
+      if (why === undefined) return [];
+      const pointer = toPointer([...at, index, 'refusal']);
+      return connectorDiagnostic('manifest-refusal-indefinite', {
+        message: `\`${rule.refusal}\` cannot be taken as a value: ${why}`,
+        at: document.locate(pointer),
+        subject: `${pointer} ${rule.refusal}`,
+      });
+    }),
+  );
 }
 
 function zoneDiagnostics(document: PositionedDocument, source: ManifestSource): Diagnostic[] {

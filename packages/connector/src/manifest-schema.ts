@@ -261,6 +261,10 @@ export const connectorSchema: SchemaObject = {
             'What it means, for whoever finds the failure: `bad_parcel: the carrier does not take it`. A fixed text, without `${ }`: an answer may hold somebody’s data.',
             '^(?![\\s\\S]*\\$\\{)[^\\u0000-\\u001f\\u007f]{1,200}$',
           ),
+          refusal: text(
+            'A name for it, by which a step may take it as a value (`refusals`): an ordinary answer that says no, and that nothing was done.',
+            '^[a-z][A-Za-z0-9]{0,63}$',
+          ),
           action: {
             enum: ['refreshOnce'],
             description: 'Refresh the credential and send once more; for class `auth` only.',

@@ -135,6 +135,8 @@ export interface FailureRule {
   readonly class: FailureClass;
   /** What the operator is told of such an answer; a text of the author's own, for nothing of an answer is ever told. */
   readonly says?: string;
+  /** The name by which a step may take such an answer as a value; it says that nothing was done. */
+  readonly refusal?: string;
   readonly action?: 'refreshOnce';
 }
 

@@ -32,6 +32,8 @@ export interface OperationPlan {
   /** Bounds of bodies that are streamed; absent: the transport's own. */
   readonly stream?: StreamLimits;
   readonly failures: readonly FailureRule[];
+  /** By name, answers of refusal that a step takes as a value, with the schema of their body; without one the body is not read. */
+  readonly refusals?: Readonly<Record<string, { readonly schema?: JsonSchema }>>;
   readonly auth: readonly AuthScheme[];
   /** Hosts allowed besides the connection's own. */
   readonly egress: readonly string[];

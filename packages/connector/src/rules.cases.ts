@@ -87,6 +87,10 @@ export const connectorCases = {
     silent:
       'operations: { a: { effect: create, idempotency: { mode: checkFirst }, probe: { operation: b, by: id } }, b: { effect: read } }',
   },
+  'manifest-refusal-indefinite': {
+    fires: 'defaults: { failures: [{ status: 500, class: permanent, refusal: broken }] }',
+    silent: 'defaults: { failures: [{ status: 402, class: permanent, refusal: declined }] }',
+  },
   'manifest-scope-unheld': {
     fires: 'identities: { reader: [] }\noperations: { a: { effect: read, scopes: [things.read] } }',
     silent:

@@ -98,6 +98,16 @@ export const connectorRules = {
       good: 'idempotency: { mode: checkFirst }\nprobe: { operation: findTickets, by: externalId }',
     },
   },
+  'manifest-refusal-indefinite': {
+    severity: 'error',
+    title: 'a refusal has a name, and does not say that nothing was done',
+    why: 'A step may take a named refusal as a value and go on: nothing is probed, tried again or undone. So the answer must say no for good.',
+    fix: 'Name answers of 2xx or 4xx alone, of class `validation`, `conflict`, `duplicate`, `notFound`, `permission` or `permanent`.',
+    example: {
+      bad: '{ status: 500, class: transient, refusal: busy }',
+      good: '{ status: 402, class: permanent, refusal: declined }',
+    },
+  },
   'manifest-scope-unheld': {
     severity: 'error',
     title: 'no identity holds a scope that an operation needs',

@@ -85,7 +85,16 @@ export type CallResult =
       readonly calledOff?: true;
       /** The connection cannot take it now (breaker, quota, line, retry budget): nothing was sent, and it was no attempt. */
       readonly postponed?: true;
+      /** The answer, where it is one of the refusals that `operation.refusals` names: it fits its schema. */
+      readonly refused?: Refused;
     };
+
+/** An answer that says no, as a step takes it: by its name, never by what else stands in it. */
+export interface Refused {
+  readonly code: string;
+  readonly status: number;
+  readonly body: Json;
+}
 
 export function failedCall(failure: Failure): CallResult {
   return { ok: false, failure };

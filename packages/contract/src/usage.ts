@@ -42,7 +42,8 @@ export interface ContractUsage {
   readonly target: /** `part: 'headers'`: `path` leads into the headers, not into the payload. */
     | { readonly kind: 'event'; readonly event: string; readonly part?: 'headers' }
     | { readonly kind: 'request'; readonly operation: string }
-    | { readonly kind: 'response'; readonly operation: string };
+    /** `refused`: of answers that say no, with a status that the contract writes so; absent: of those of success. */
+    | { readonly kind: 'response'; readonly operation: string; readonly refused?: readonly string[] };
   readonly access: 'read' | 'write';
   readonly path: string;
   /** `path` with the number of each item, where a list is written as several: two items are two objects. */

@@ -8,7 +8,8 @@ import { classedMembers } from './check/classed-members.ts';
 import { classPointers } from './check/classes.ts';
 import { madeAgain } from './check/made-again.ts';
 import type { PipelineModel } from './check/model.ts';
-import { inputSource, resultSource } from './check/payloads.ts';
+import { inputSource } from './check/payloads.ts';
+import { stepResultSource, takenRefusals } from './check/refusals.ts';
 import { retryPlan } from './check/retry.ts';
 import type { PolicySpec } from './load/policies.ts';
 import type { ApproveStep, FreshPlan, Plan, PlanEvent, PlanStep, ProbePlan, RetryPlan } from './plan.ts';
@@ -273,6 +274,7 @@ export function compilePipeline(
       connection: call.connection,
       with: template(step.with),
       retry: stepRetry(step, call.plan),
+      ...(step.refusals && { refusals: step.refusals.map(({ value }) => value) }),
       ...freshPlan(step),
       ...(step.basedOn?.read && {
         basedOn: {
@@ -327,8 +329,26 @@ export function compilePipeline(
     const isPersonal =
       region !== undefined &&
       [...classPointers(contract, inputSource(operation)).values()].includes('personal');
-    operations[plan.name] = isPersonal ? { ...plan, region } : plan;
+    const refusals = refusalsTaken(plan);
+    operations[plan.name] = {
+      ...plan,
+      ...(isPersonal && { region }),
+      ...(refusals !== undefined && { refusals }),
+    };
     return plan.name;
+  }
+
+  /** Of all steps that call it: none of them is given what it does not take. */
+  function refusalsTaken({ name }: OperationPlan): OperationPlan['refusals'] {
+    const taken = [...model.calls.values()].flatMap(({ step, call }) =>
+      call.plan.name === name ? takenRefusals(step, call) : [],
+    );
+    if (taken.length === 0) return undefined;
+    return sorted(
+      Object.fromEntries(
+        taken.map(({ code, schema }) => [code, schema === undefined ? {} : { schema }] as const),
+      ),
+    );
   }
 
   /** What the manifest says of settling a doubt, with the operation it needs taken into the plan. */
@@ -364,9 +384,9 @@ export function compilePipeline(
         contract,
         schema: definition.message.payload,
       })),
-      ...[...model.calls.values()].map(({ call }) => ({
+      ...[...model.calls.values()].map(({ step, call }) => ({
         contract: call.contract,
-        schema: resultSource(call.operation),
+        schema: stepResultSource(step, call),
       })),
     ];
     let keep: Plan['keep'];
@@ -394,7 +414,9 @@ export function compilePipeline(
       const call = step.kind === 'call' ? model.calls.get(step)?.call : undefined;
       add(`steps.${step.id.value}`, [
         ...(event ? classPointers(event.contract, event.definition.message.payload).keys() : []),
-        ...(call ? classPointers(call.contract, resultSource(call.operation)).keys() : []),
+        ...(call && step.kind === 'call'
+          ? classPointers(call.contract, stepResultSource(step, call)).keys()
+          : []),
         ...(classed.get(step.id.value) ?? []),
       ]);
       add(`shown.${step.id.value}`, classed.get(`shown.${step.id.value}`) ?? []);

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CHILD, CONTRACT, childPipeline, PIPELINE, swap, testWorkspace } from './test-workspace.ts';
+import {
+  CHILD,
+  CONNECTOR,
+  CONTRACT,
+  childPipeline,
+  PIPELINE,
+  swap,
+  testWorkspace,
+} from './test-workspace.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -23,6 +31,31 @@ test('the waits and the check that the guide shows are what a pipeline takes', a
     { kind: 'check', otherwise: 'fail' },
   ]);
 });
+
+test('the refusal that the guide takes as a value is what a pipeline takes', async () => {
+  const guide = readFileSync(join(root, 'docs/pipelines.md'), 'utf8');
+  const rules = readFileSync(join(root, 'docs/connectors.md'), 'utf8');
+  const [, steps = ''] = /### An answer that says no\n[\s\S]*?```yaml\n([\s\S]*?)```/.exec(guide) ?? [];
+  const [, failures = ''] =
+    / {2}createCharge:\n( {4}failures:\n.*refusal: declined.*\n)```/.exec(rules) ?? [];
+  const declined =
+    "'402': { description: no, content: { application/json: { schema: { type: object, required: [reason], properties: { reason: { type: string } } } } } }";
+  const { check, diagnostics } = await testWorkspace({
+    [CONNECTOR]: swap(
+      '    compensation: { operation: refundCharge }\n',
+      `    compensation: { operation: refundCharge }\n${failures}`,
+    ),
+    [PIPELINE]: swap('  - id: paid\n', `${steps.replaceAll(/^/gm, '  ').trimEnd()}\n  - id: paid\n`),
+    [CONTRACT]: swap(CHARGED, `${CHARGED}        ${declined}\n`),
+  });
+  expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
+  expect(check.plans.get('order-placed')?.steps).toContainEqual(
+    expect.objectContaining({ id: 'payment', refusals: ['declined'] }),
+  );
+});
+
+const CHARGED =
+  "'201': { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/Charge' } } } }\n";
 
 test('the step that follows a failure is what a pipeline takes', async () => {
   const guide = readFileSync(join(root, 'docs/pipelines.md'), 'utf8');

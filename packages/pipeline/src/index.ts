@@ -5,6 +5,7 @@ export type { CallMeaning, PipelineModel } from './check/model.ts';
 export { VACANT } from './check/owners.ts';
 export { inputSource, resultSource } from './check/payloads.ts';
 export { expressionsIn } from './check/policies.ts';
+export { knownRefusals, stepResultSource } from './check/refusals.ts';
 export { inputGap } from './check/schema-path.ts';
 export { secretDiagnostics } from './check/secrets.ts';
 export { isLoopback } from './check/server.ts';

@@ -235,6 +235,15 @@ function successes(operation: HttpOperation): readonly Response[] {
   return good.length > 0 ? good : operation.responses.filter(({ status }) => status === 'default');
 }
 
+/** What may stand in the body of these responses, self-contained; `undefined` where the contract says nothing of it. */
+export function responseUnion(contract: Contract, responses: readonly Response[]): JsonSchema | undefined {
+  const schemas = responses.flatMap(({ content }): readonly JsonSchema[] => {
+    const [best] = bestFirst(content);
+    return best?.schema === undefined ? [] : [best.schema];
+  });
+  return schemas.length === 0 ? undefined : bundled(contract, union(schemas), 'response');
+}
+
 function responseSchema(response: Response): JsonSchema {
   const [best] = bestFirst(response.content);
   if (!best) return { type: 'null' };

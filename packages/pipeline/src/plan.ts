@@ -97,6 +97,8 @@ export interface CallStep extends StepCommon {
   readonly connection: string;
   readonly with: ValueTemplate;
   readonly retry: RetryPlan;
+  /** Names of the answers of refusal that it takes as a value; the operation says how they look. */
+  readonly refusals?: readonly string[];
   readonly fresh?: FreshPlan;
   readonly basedOn?: BasisPlan;
   readonly compensate?: CompensationPlan;

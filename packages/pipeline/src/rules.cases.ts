@@ -58,6 +58,28 @@ const SECOND_APPROVAL = `  - id: second
 
 const CHARGE_BACK = "compensate: { call: shop.refundCharge, with: { chargeId: '${ steps.charge.id }' } }";
 const PARCEL_BACK = "compensate: { call: shop.cancelParcel, with: { parcelId: '${ steps.parcel.id }' } }";
+/** Charges are declined as something ordinary, and the pipeline goes by it. */
+const DECLINES = [
+  "'201': { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/Charge' } } } }\n",
+  "'201': { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/Charge' } } } }\n        '402': { description: declined, content: { application/json: { schema: { type: object, required: [reason], properties: { reason: { type: string } } } } } }\n",
+] as const;
+const LOOKED = ['!has(steps.charge.refused) && steps', 'steps'] as const;
+/** What is read of the charge elsewhere is taken out. */
+const UNREAD = [
+  ["success: ${ steps.charge.status != 'refunded' }", 'success: ${ event.total > 0 }'],
+] as const;
+const refusing = (...more: readonly (readonly [string, string])[]): Edits => ({
+  [CONTRACT]: swaps(DECLINES),
+  [CONNECTOR]: swap(
+    'compensation: { operation: refundCharge }',
+    'compensation: { operation: refundCharge }\n    failures: [{ status: 402, class: permanent, refusal: declined }]',
+  ),
+  [PIPELINE]: swaps(
+    ['    call: shop.createCharge\n', '    call: shop.createCharge\n    refusals: [declined]\n'],
+    ['success: ${ steps', 'success: ${ !has(steps.charge.refused) && steps'],
+    ...more,
+  ),
+});
 const FORWARD = '{ because: it is gone, forward: { task: call the customer, owner: sales, within: 1d } }';
 const ORDER_BY = 'orderBy: ${ event.orderId }';
 const WHERE = 'where: ${ event.total > 0 }';
@@ -827,6 +849,35 @@ export const ruleCases = {
       ORDER_BY,
       `${ORDER_BY}\n  version: "\${ event.currency + ':' + string(event.version) }"`,
     ),
+  },
+  'unknown-refusal': {
+    fires: refusing(['refusals: [declined]', 'refusals: [decline]']),
+    on: 'decline',
+    silent: refusing(),
+  },
+  'refusal-unread': {
+    fires: refusing(LOOKED, ...UNREAD),
+    on: 'declined',
+    silent: refusing(),
+  },
+  'refusal-indistinct': {
+    fires: {
+      ...refusing(),
+      [CONTRACT]: swaps(DECLINES, [
+        'required: [id, status, amount]\n      properties:\n        id: { type: string }',
+        'required: [id, status, amount]\n      properties:\n        refused: { type: boolean }\n        id: { type: string }',
+      ]),
+    },
+    on: 'declined',
+    silent: refusing(),
+  },
+  'refusal-never-taken': {
+    fires: basedOn(
+      [END, `${BASED('order').trimEnd()}\n    refusals: [conflict]\n${END}`],
+      ['success: ${ ', 'success: ${ !has(steps.noted.refused) && '],
+    ),
+    on: 'conflict',
+    silent: basedOn([END, BASED('order') + END]),
   },
   'fresh-not-a-read': {
     fires: pipeline(

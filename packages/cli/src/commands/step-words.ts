@@ -6,13 +6,14 @@ import { settleCommand } from './run-words.ts';
 
 /** Who did it in place of the run, why it failed, or what it waits for and how it goes on. */
 export function stepWords(
-  { id, state, undoneAtMs, result, byHand, said = [], failure, waitsFor, awaits }: StepRecord,
+  { id, state, undoneAtMs, result, refused, byHand, said = [], failure, waitsFor, awaits }: StepRecord,
   run: RunDetail,
 ): string {
   const { runId } = run;
   const words: string[] = [];
   if (byHand) words.push(`done by hand by ${byHand.actor} at ${time(byHand.atMs)}: ${byHand.reason}`);
   words.push(...said.map(saidWords));
+  if (refused !== undefined) words.push(`refused (${refused}), which the pipeline goes by: nothing was done`);
   if (undoneAtMs !== undefined) words.push(`undone at ${time(undoneAtMs)}`);
   // What people gave, the run goes by; it can be looked at nowhere else.
   const isGiven =

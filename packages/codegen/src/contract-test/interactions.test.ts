@@ -53,6 +53,21 @@ const written = (path: string, values?: ContractUsage['values'], pipeline = 'shi
   owner: 'team',
 });
 
+test('what is read of a refusal is not asked of the answer of success', async () => {
+  const refused: ContractUsage = {
+    ...written('/state'),
+    target: { kind: 'response', operation: 'changeOrder', refused: ['409'] },
+    access: 'read',
+  };
+  const read = async (usage: readonly ContractUsage[]): Promise<string> => {
+    const files = await contractFiles(planOperation, { contract, usage });
+    return files.find(({ path }) => path.endsWith('/interactions.js'))!.text;
+  };
+  expect(await read([written('/state'), refused])).toContain('"reads": []');
+  const taken: ContractUsage = { ...refused, target: { kind: 'response', operation: 'changeOrder' } };
+  expect(await read([written('/state'), taken])).toContain('"reads": [\n      "/state"');
+});
+
 /** The body that the contract test of this usage sends. */
 async function sent(usage: readonly ContractUsage[], given?: JsonObject): Promise<unknown> {
   const inputs = given && { inputs: { changeOrder: given } };

@@ -115,7 +115,7 @@ function interactionOf(
   const result = entry.results.find(({ status }) => /^2\d\d$/.test(status)) ?? entry.results[0];
   if (result === undefined) return 'the contract declares no answer of success';
   const reads = readsOf(
-    usage.filter(({ target }) => target.kind === 'response'),
+    usage.filter(({ target }) => target.kind === 'response' && target.refused === undefined),
     result.schema,
     surface.definitions,
   );

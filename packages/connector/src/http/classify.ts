@@ -3,6 +3,7 @@ import type { Clock, Delivery, Failure, FailureClass, Json } from '@tenon/model'
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { FailureRule } from '../manifest.ts';
 import type { OperationPlan } from '../operation-plan.ts';
+import { refusalOfClass } from '../refusals.ts';
 import type { AnswerClassifier } from '../transport.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -16,6 +17,8 @@ export interface Answer {
 export interface Verdict {
   readonly failure: Failure;
   readonly action?: FailureRule['action'];
+  /** The name by which a step may take the answer as a value; absent: it is none to be taken so. */
+  readonly refusal?: string;
 }
 
 /**
@@ -41,6 +44,7 @@ export function classify(
   const says = [rule?.says, meaning.says].filter((text) => text !== undefined).join('; ');
   const mayRepeat = failureClass === 'auth' && delivery === 'answered';
   const action = mayRepeat ? (rule ?? meaning).action : undefined;
+  const refusal = delivery === 'answered' ? (rule?.refusal ?? refusalOfClass(failureClass)) : undefined;
   return {
     failure: {
       class: failureClass,
@@ -51,13 +55,14 @@ export function classify(
       ...(wait !== undefined && { retryAfterMs: wait }),
     },
     ...(action !== undefined && { action }),
+    ...(refusal !== undefined && { refusal }),
   };
 }
 
 /** What the connector's own code says, as if a rule had said it. */
 function ownRule(
   failureClass: FailureClass | undefined,
-): Pick<FailureRule, 'class' | 'says' | 'action'> | undefined {
+): Pick<FailureRule, 'class' | 'says' | 'action' | 'refusal'> | undefined {
   return failureClass === undefined ? undefined : { class: failureClass };
 }
 

@@ -1,8 +1,9 @@
-import type { Clock } from '@tenon/model';
+import type { Clock, Json } from '@tenon/model';
+import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
 import { type AnswerClassifier, type CallResult, failedCall } from '../transport.ts';
 import { validatorOf } from './check-request.ts';
-import { classify } from './classify.ts';
+import { classify, type Verdict } from './classify.ts';
 import type { Exchange } from './exchange.ts';
 import { placeOf, violated } from './failures.ts';
 import { mediaMatches } from './media-type.ts';
@@ -42,7 +43,7 @@ export function judgeAnswer(
   const verdict = classify(operation, { status, headers, body }, clock, own);
   if (verdict !== undefined)
     return {
-      result: failedCall(verdict.failure),
+      result: refusalResult(operation, verdict, body),
       ...(verdict.action === 'refreshOnce' && { isToRenew: true }),
     };
   // A success that is a value by the contract (an accepted export, say) is judged as any is: nothing of it was handed over.
@@ -76,6 +77,30 @@ export function judgeAnswer(
       }),
     };
   return { result: { ok: true, status, body, headers } };
+}
+
+/**
+ * A failure that says no, with the answer itself where a step takes it as a value. One that is not as the contract says is none to go by:
+ * something else may have answered.
+ */
+function refusalResult(operation: OperationPlan, { failure, refusal }: Verdict, body: Json): CallResult {
+  const taken = refusal === undefined ? undefined : operation.refusals?.[refusal];
+  const { status } = failure;
+  if (refusal === undefined || taken === undefined || status === undefined) return failedCall(failure);
+  const { schema } = taken;
+  const issue = schema === undefined ? undefined : validatorOf(operation, schema)(body)[0];
+  if (issue === undefined)
+    return {
+      ok: false,
+      failure,
+      refused: { code: refusal, status, body: schema === undefined ? null : body },
+    };
+  return failedCall({
+    ...failure,
+    code: 'HTTP_REFUSAL_INVALID' satisfies ConnectorFailureCode,
+    message: `${failure.message}; as a refusal it is not what the contract says: ${placeOf(issue)} ${issue.message}`,
+    pointer: issue.pointer,
+  });
 }
 
 /** A success by every rule, in a media type that the contract declares as bytes: nothing about it is left to be judged. */

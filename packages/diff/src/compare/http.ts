@@ -93,6 +93,7 @@ function compareResponses(
       direction: 'response',
       operation: before.id,
       label: `the ${response.status} response`,
+      status: response.status,
       prefix: [],
       at: [response, other],
     });
@@ -225,6 +226,8 @@ interface ContentContext {
   readonly at: readonly [object, object];
   readonly isAnswer?: true;
   readonly canBeAbsent?: true;
+  /** Of a response. */
+  readonly status?: string;
 }
 
 function compareContent(
@@ -287,6 +290,7 @@ function compareContent(
       revision,
       target: direction,
       prefix: context.prefix,
+      ...(context.status !== undefined && { status: context.status }),
       ...(context.isAnswer && { isAnswer: true }),
       ...(context.canBeAbsent && { canBeAbsent: true }),
     });

@@ -17,6 +17,8 @@ export interface Position {
   readonly prefix: readonly string[];
   /** Of an event: its headers rather than its payload. */
   readonly part?: 'headers';
+  /** Of a response: its status, as the base writes it. */
+  readonly status?: string;
   readonly isParameter?: true;
   /** Senders may leave it out as a whole, and get its default. */
   readonly canBeAbsent?: true;

@@ -38,6 +38,7 @@ export class SchemaVictims {
       if (usage.isNaming || usage.target.kind !== position.target || subjectOf(usage) !== position.operation)
         continue;
       if (usage.target.kind === 'event' && usage.target.part !== position.part) continue;
+      if (!isAnsweredBy(usage.target, position)) continue;
       const tokens = fromPointer(usage.path);
       const shared = Math.min(tokens.length, position.prefix.length);
       if (!position.prefix.slice(0, shared).every((token, i) => token === tokens[i])) continue;
@@ -113,6 +114,12 @@ export class SchemaVictims {
     known.set(usage, (known.get(usage) ?? new Set()).add(place));
     this.hits.set(change, known);
   }
+}
+
+/** Who takes a refusal as a value reads the responses that describe it, and no other. */
+function isAnsweredBy(target: ContractUsage['target'], { status }: Position): boolean {
+  const refused = target.kind === 'response' ? target.refused : undefined;
+  return refused === undefined || (status !== undefined && refused.includes(status));
 }
 
 /** Members of an object of which another default is told. */

@@ -1,6 +1,7 @@
 import { textRange } from '@tenon/document';
 import { completionsAt } from '@tenon/expression';
 import type { Range } from '@tenon/model';
+import { knownRefusals } from '@tenon/pipeline';
 import type { Snapshot } from '../snapshot.ts';
 import { inputOf, schemasAt } from './contract-place.ts';
 import { expressionAt, stepAt } from './expression-at.ts';
@@ -67,7 +68,25 @@ function keysAt(snapshot: Snapshot, file: string, offset: number, place: YamlPla
   const named = namesAt(snapshot, file, [...place.path, '<key>'], place.siblings).filter(
     ({ label }) => !place.siblings.has(label),
   );
-  return [...known.values(), ...named, ...requestKeys(snapshot, file, offset, place)];
+  return [
+    ...known.values(),
+    ...named,
+    ...requestKeys(snapshot, file, offset, place),
+    ...refusalNames(snapshot, file, offset, place),
+  ];
+}
+
+/** What a step may take as a value: the names that its connector gives to answers that say no. */
+function refusalNames(snapshot: Snapshot, file: string, offset: number, place: YamlPlace): readonly Item[] {
+  const inspection = place.path.includes('refusals') ? snapshot.pipeline(file) : undefined;
+  const step = inspection && stepAt(inspection, offset);
+  const call = step?.kind === 'call' ? inspection?.model?.calls.get(step)?.call : undefined;
+  return [...(call === undefined ? [] : knownRefusals(call))].map(([label, statuses]) => ({
+    label,
+    kind: 'name',
+    detail: `an answer of ${statuses.join(', ')}`,
+    text: label,
+  }));
 }
 
 /** Members of a request, from the contract of the operation that the step calls. */

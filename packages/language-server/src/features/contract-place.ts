@@ -5,8 +5,8 @@ import {
   inputSource,
   listRead,
   type PipelineInspection,
-  resultSource,
   type StepSpec,
+  stepResultSource,
 } from '@tenon/pipeline';
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 
@@ -91,7 +91,7 @@ export function resultOf({ model }: PipelineInspection, step: StepSpec): DataSou
     return (
       call && {
         contract: call.contract,
-        schema: resultSource(call.operation),
+        schema: stepResultSource(step, call),
         what: `result of ${step.call.value}`,
       }
     );

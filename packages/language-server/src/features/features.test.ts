@@ -114,6 +114,23 @@ describe('completion', () => {
     expect(members).not.toContain('amount');
   });
 
+  it('offers the refusals that a step may take as a value, and what one holds', async () => {
+    const call = 'call: billing.getSubscription';
+    expect(await offered(call, `${call}\n    refusals: [|`)).toEqual(
+      expect.arrayContaining(['conflict', 'notFound']),
+    );
+    const { snapshot, text } = await writing(
+      'amount: ${ steps.subscription.amount }',
+      'amount: ${ has(steps.subscription.refused) ? steps.subscription.refused.| : 0 }',
+    );
+    const taking = text.replace(call, `${call}\n    refusals: [notFound]`);
+    project.setText(PIPELINE, taking);
+    const offset = taking.indexOf('subscription.refused. ') + 'subscription.refused.'.length;
+    const labels = completionAt(await project.snapshot(), PIPELINE, offset).map(({ label }) => label);
+    expect(snapshot).toBeDefined();
+    expect(labels).toEqual(expect.arrayContaining(['code', 'status', 'body']));
+  });
+
   it('offers operations of its contract in a connector', async () => {
     const file = 'connectors/billing/connector.yaml';
     const text = await readFile(path.join(ROOT, file), 'utf8');

@@ -31,6 +31,7 @@ import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type U
 import { MapOver, MapUntil } from './growing-map.ts';
 import { type Item, itemOf, itemTypes, recordOf, withItems } from './list-item.ts';
 import type { PipelineModel } from './model.ts';
+import { takenRefusals, withRefusals } from './refusals.ts';
 import { checkRequest } from './request.ts';
 import { placeOf } from './schema-path.ts';
 import type { NamedSource, Scope, Unreadable, UsageTarget } from './scope.ts';
@@ -45,7 +46,7 @@ import {
   outcomesOf,
 } from './step-results.ts';
 import { typeOfSchema, typeOfTemplate } from './types.ts';
-import { eventTarget, requestTarget, responseTarget, UsageNotes } from './usage-notes.ts';
+import { eventTarget, refusableTarget, requestTarget, responseTarget, UsageNotes } from './usage-notes.ts';
 import { type Result, visibleSteps } from './visible-steps.ts';
 
 export interface DataCheck {
@@ -178,8 +179,9 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     }
     const inner = scope(here, id);
     environments.set(step, inner.environment);
-    const done = (type: Type, source?: UsageTarget): void => {
-      results.set(id, { type, conditions: here.conditions, ...(source && { source }) });
+    const done = (type: Type, source?: NamedSource, confirmed?: Type): void => {
+      const more = { ...(source && { source }), ...(confirmed && { confirmed }) };
+      results.set(id, { type, conditions: here.conditions, ...more });
     };
     switch (step.kind) {
       case 'call':
@@ -319,7 +321,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     step: CallSpec,
     inner: Scope,
     here: Here,
-    done: (type: Type, source?: UsageTarget) => void,
+    done: (type: Type, source?: NamedSource, confirmed?: Type) => void,
   ): void {
     const id = step.id.value;
     const meaning = model.calls.get(step);
@@ -328,7 +330,10 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       const { plan } = meaning.call;
       request(step.with, plan.input, step.call.value, step.call.at);
       usage.writes(step.with, requestTarget(meaning.call), id, step.call.at);
-      done(typeOfSchema(plan.result), responseTarget(meaning.call));
+      const refusals = takenRefusals(step, meaning.call);
+      const result = typeOfSchema(plan.result);
+      if (step.refusals === undefined) done(result, responseTarget(meaning.call));
+      else done(withRefusals(result, refusals), refusableTarget(meaning.call, refusals), result);
     } else done(ANY);
     visitFresh(step, inner, meaning?.call);
     const { compensate } = step;
@@ -392,7 +397,8 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     const own = certain === undefined ? undefined : results.get(certain);
     /** Steps that are there whatever the walk says of them. */
     const sure = new Map<string, Field>();
-    if (certain !== undefined && own) sure.set(certain, { type: () => own.type, required: true });
+    if (certain !== undefined && own)
+      sure.set(certain, { type: () => own.confirmed ?? own.type, required: true });
     for (const id of spec.unreadSteps) sure.set(id, { type: () => ANY, required: true });
     const hidesSelf = self !== undefined && (known.fields.has(self) || sure.has(self));
     if (sure.size > 0 || hidesSelf || left.size > 0) {

@@ -15,6 +15,7 @@ import { type Diagnostic, diagnosticMaker, didYouMean, type Location, toPointer 
 import { diagnostic } from '../rules.ts';
 import type { SpecExpression } from '../spec/template.ts';
 import { policyArguments } from './policy-arguments.ts';
+import { REFUSED } from './refused.ts';
 import type { Scope, UsageTarget } from './scope.ts';
 
 /** Makes a finding of the expression package, whose codes say what is wrong between an expression and its types. */
@@ -29,6 +30,8 @@ export interface Read {
   readonly expression: string;
   readonly comparedWith?: null | boolean | number | string;
   readonly itemsUnread?: true;
+  /** Only whether it is there is asked. */
+  readonly isNaming?: true;
 }
 
 export interface ExpressionCheck {
@@ -156,9 +159,16 @@ function readsOf(
     const isStep = reference.root === 'steps';
     const source = scope.sources.get(isStep ? `steps.${names[0]}` : reference.root);
     if (!source) continue;
-    const { path: base = [], ...payload } = source;
+    const { path: base = [], refused, ...payload } = source;
     const path = [...base, ...(isStep ? names.slice(1) : names)];
     const at = expression.locate(reference.span);
+    if (refused !== undefined && path[0] === REFUSED) {
+      // Its code and status are the connector's word, not the contract's.
+      const [, part, ...inner] = path;
+      const isAsked = part === undefined && reference.path.at(-1)?.optional === true;
+      if (part === undefined || part === 'body') note(refused, inner, at, reference, isAsked);
+      continue;
+    }
     const argument = passed.find(
       ({ start, end }) => start === reference.span.start && end === reference.span.end,
     );
@@ -174,6 +184,7 @@ function readsOf(
     path: readonly string[],
     at: Location,
     { comparedWith, itemsUnread }: Pick<Reference, 'comparedWith' | 'itemsUnread'>,
+    isNaming = false,
   ) {
     found.push({
       source,
@@ -182,6 +193,7 @@ function readsOf(
       expression: expression.source,
       ...(comparedWith !== undefined && { comparedWith }),
       ...(itemsUnread && { itemsUnread }),
+      ...(isNaming && { isNaming }),
     });
   }
 

@@ -10,7 +10,7 @@ import { classesAt } from './classes.ts';
 import { unheldParts } from './flows.ts';
 import { listRead } from './list-read.ts';
 import type { Checked } from './masters.ts';
-import { inputSource, resultSource } from './payloads.ts';
+import { inputSource, refusalSource, resultSource } from './payloads.ts';
 import type { UsageTarget } from './scope.ts';
 
 /** Classed data that an expression's value holds. */
@@ -287,7 +287,9 @@ export function checkLeaks(checked: Checked): LeakCheck {
       return target.part === 'headers' ? message?.headers : message?.payload;
     }
     const operation = contract.operations.get(target.operation);
-    return operation && resultSource(operation);
+    if (operation === undefined) return undefined;
+    const refused = target.kind === 'response' ? target.refused : undefined;
+    return refused === undefined ? resultSource(operation) : refusalSource(operation, refused);
   }
 }
 

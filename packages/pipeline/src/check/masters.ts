@@ -103,6 +103,8 @@ function isForeignRecord(
     const payload = contract.events.get(target.event)?.message.payload;
     return payload !== undefined && recordPointers(contract, payload).has(read.path);
   }
+  // What says no is no record of anything.
+  if (target.kind === 'response' && target.refused !== undefined) return false;
   const source = [...model.calls.values()].find(
     (one) => one.call.contract === contract && one.call.plan.operation === target.operation,
   );

@@ -3,6 +3,7 @@ import type { JsonSchema } from '@tenon/schema';
 
 const results = new WeakMap<Operation, JsonSchema>();
 const inputs = new WeakMap<Operation, JsonSchema>();
+const refusals = new WeakMap<Operation, Map<string, JsonSchema>>();
 
 /**
  * The result's schema as the contract holds it, whose nodes still know where they came from. The same object each
@@ -10,6 +11,16 @@ const inputs = new WeakMap<Operation, JsonSchema>();
  */
 export function resultSource(operation: Operation): JsonSchema {
   return once(results, operation, makeResult);
+}
+
+/** What may stand in the body of the responses that the contract writes so, in the same way. */
+export function refusalSource(operation: Operation, responses: readonly string[]): JsonSchema {
+  const made = refusals.get(operation) ?? new Map<string, JsonSchema>();
+  refusals.set(operation, made);
+  const key = responses.join(' ');
+  const schema = made.get(key) ?? makeRefusal(operation, responses);
+  made.set(key, schema);
+  return schema;
 }
 
 /** The input's schema in the same way: parameters by name, the body under `body`. */
@@ -33,6 +44,15 @@ function makeResult(operation: Operation): JsonSchema {
   return oneOf(
     operation.responses
       .filter(({ status }) => status.startsWith('2') || status === 'default')
+      .flatMap(({ content }) => content.map(({ schema }): JsonSchema => schema ?? true)),
+  );
+}
+
+function makeRefusal(operation: Operation, statuses: readonly string[]): JsonSchema {
+  if (operation.kind === 'message') return true;
+  return oneOf(
+    operation.responses
+      .filter(({ status }) => statuses.includes(status))
       .flatMap(({ content }) => content.map(({ schema }): JsonSchema => schema ?? true)),
   );
 }

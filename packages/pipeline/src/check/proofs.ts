@@ -18,6 +18,7 @@ import type { Interfaces } from './pipeline-interface.ts';
 import { checkPrivilege } from './privilege.ts';
 import { checkProbeInputs } from './probe-inputs.ts';
 import { checkReconciliation } from './reconciliation.ts';
+import { checkRefusals } from './refusals.ts';
 import { checkRuns } from './runs.ts';
 import { checkSize } from './size.ts';
 import { checkTargets } from './targets.ts';
@@ -45,6 +46,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkBasedOn(model),
     ...checkLists(checked),
     ...checkListings(checked),
+    ...checkRefusals(checked),
     ...checkTime(model),
     ...checkWayBack(model),
     ...checkTier(model),

@@ -17,6 +17,8 @@ export type Unreadable =
 /** What a name holds: a payload, or with `path` the part of one that an item of a list is. */
 export interface NamedSource extends UsageTarget {
   readonly path?: readonly string[];
+  /** Of a step that takes refusals: where the body of one comes from. */
+  readonly refused?: UsageTarget;
 }
 
 /** The names that an expression at one place of a pipeline can use. */

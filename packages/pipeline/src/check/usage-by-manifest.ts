@@ -101,6 +101,7 @@ function probeOf(model: PipelineModel, call: Call, said: readonly ContractUsage[
       of === contract.name &&
       access === 'read' &&
       target.kind === 'response' &&
+      target.refused === undefined &&
       target.operation === operation,
   );
   return [

@@ -6,7 +6,8 @@ import type { SpecExpression, Template } from '../spec/template.ts';
 import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
 import type { Read } from './expressions.ts';
 import { ownerOf, type PipelineModel } from './model.ts';
-import type { UsageTarget } from './scope.ts';
+import { responsesOf, type TakenRefusal } from './refusals.ts';
+import type { NamedSource, UsageTarget } from './scope.ts';
 import { valuesOf, valuesOfLiteral } from './values-of.ts';
 
 type Entry = Omit<ContractUsage, 'pipeline' | 'owner'>;
@@ -22,7 +23,7 @@ export class UsageNotes {
     this.#typeOf = typeOf;
   }
 
-  read(step: string, { source, path, expression, at, comparedWith, itemsUnread }: Read): void {
+  read(step: string, { source, path, expression, at, comparedWith, itemsUnread, isNaming }: Read): void {
     this.#note({
       step,
       ...source,
@@ -32,6 +33,7 @@ export class UsageNotes {
       at,
       ...(comparedWith !== undefined && { comparedWith }),
       ...(itemsUnread && { itemsUnread: true as const }),
+      ...(isNaming && { isNaming: true as const }),
     });
   }
 
@@ -124,6 +126,13 @@ export function eventTarget(event: ResolvedEvent): UsageTarget & {
 
 export function responseTarget({ contract, plan }: ResolvedCall): UsageTarget {
   return { contract: contract.name, target: { kind: 'response', operation: plan.operation } };
+}
+
+/** Of a step that takes refusals. */
+export function refusableTarget(call: ResolvedCall, refusals: readonly TakenRefusal[]): NamedSource {
+  const { contract, plan } = call;
+  const target = { kind: 'response', operation: plan.operation, refused: responsesOf(refusals) } as const;
+  return { ...responseTarget(call), refused: { contract: contract.name, target } };
 }
 
 export function requestTarget({ contract, plan }: ResolvedCall): UsageTarget {

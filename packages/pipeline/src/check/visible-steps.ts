@@ -1,6 +1,6 @@
 import { type Conditional, type Expr, type Field, parseExpression, type Type } from '@tenon/expression';
 import { MapOver, MapUntil } from './growing-map.ts';
-import type { Unreadable, UsageTarget } from './scope.ts';
+import type { NamedSource, Unreadable } from './scope.ts';
 
 /** What can be read depends on the conditions that led to a place, and on the steps that are in other branches. */
 interface Place {
@@ -10,7 +10,9 @@ interface Place {
 
 export interface Result {
   readonly type: Type;
-  readonly source?: UsageTarget;
+  /** Its type where it is known to have done what it is for; absent: the same. */
+  readonly confirmed?: Type;
+  readonly source?: NamedSource;
   /** It ran only if all of these held. */
   readonly conditions: readonly string[];
 }
@@ -18,7 +20,7 @@ export interface Result {
 /** Steps whose results can be read at a place, before the step at the place is taken out. */
 interface Visible {
   readonly fields: ReadonlyMap<string, Field>;
-  readonly sources: ReadonlyMap<string, UsageTarget>;
+  readonly sources: ReadonlyMap<string, NamedSource>;
   readonly unreadable: ReadonlyMap<string, Unreadable>;
   readonly conditional: readonly Conditional[];
   /** Results and silent steps that it has taken in. */
@@ -35,7 +37,7 @@ interface At<V> {
 /** What becomes visible where no condition is known to hold, each part of it from some step on. */
 interface Growth {
   readonly fields: Map<string, At<Field>>;
-  readonly sources: Map<string, At<UsageTarget>>;
+  readonly sources: Map<string, At<NamedSource>>;
   readonly silent: Map<string, At<Unreadable>>;
   readonly base: ReadonlyMap<string, Unreadable>;
   visible: Visible;
@@ -48,7 +50,7 @@ interface Growth {
  */
 export function visibleSteps(
   ids: readonly string[],
-  roots: ReadonlyMap<string, UsageTarget>,
+  roots: ReadonlyMap<string, NamedSource>,
   withoutOutput: ReadonlySet<string>,
 ) {
   const growths = new Map<Place['elsewhere'], Growth>();

@@ -377,6 +377,46 @@ export const proofsRules = {
       good: "- { id: found, call: shop.findParcels, with: { reference: '${ event.orderId }' } }\n- id: whole\n  check: { that: [{ condition: '${ steps.found.next == null }', message: there are more parcels than one page holds }], otherwise: quarantine }",
     },
   },
+  'unknown-refusal': {
+    severity: 'error',
+    title: 'a refusal that the connector does not know',
+    why: 'A step takes as a value what its connector names, or what HTTP names for all: everything else is a failure, and this would never come.',
+    fix: 'correct the name, or give the answer a name in the connector: `refusal` of a rule under `failures`',
+    example: {
+      bad: 'call: billing.payInvoice\nrefusals: [rejected]   # the connector says `declined`',
+      good: 'call: billing.payInvoice\nrefusals: [declined]',
+    },
+  },
+  'refusal-unread': {
+    severity: 'warning',
+    title: 'a refusal is taken, and nothing looks at it',
+    why: 'The run would go on, and succeed, as if what was asked for had been done.',
+    fix: 'let a branch, a condition or `success` look at `steps.<id>.refused`, or leave `refusals` out',
+    example: {
+      bad: '- { id: payment, call: billing.payInvoice, refusals: [declined] }\n- { id: parcel, call: warehouse.ship }',
+      good: "- { id: payment, call: billing.payInvoice, refusals: [declined] }\n- { id: parcel, when: '${ !has(steps.payment.refused) }', call: warehouse.ship }",
+    },
+  },
+  'refusal-indistinct': {
+    severity: 'error',
+    title: 'a refusal that could not be told from an answer',
+    why: 'A refusal stands in the result of its step under `refused`. Where the contract leaves the answer open, or gives it a member of that name, nobody could say which it is.',
+    fix: 'describe the answer in the contract, or an overlay, so that it has no member `refused`; or leave `refusals` out',
+    example: {
+      bad: "'200': { description: done }   # no schema, and a step takes refusals",
+      good: "'200': { description: done, content: { application/json: { schema: { type: object, properties: { id: { type: string } } } } } }",
+    },
+  },
+  'refusal-never-taken': {
+    severity: 'error',
+    title: 'a refusal that never comes back to the step',
+    why: 'A write that is based on a read answers a conflict by reading and writing again, and fails when that does not help; a branch for it would never be gone into.',
+    fix: 'leave the refusal out, or `basedOn`',
+    example: {
+      bad: '- { id: raise, call: crm.updateAccount, basedOn: { read: account }, refusals: [conflict] }',
+      good: '- { id: raise, call: crm.updateAccount, basedOn: { read: account } }',
+    },
+  },
   'branch-unreachable': {
     severity: 'error',
     title: 'a branch after one that always holds',

@@ -60,6 +60,16 @@ const callStep = object('Calls one operation of a connector.', ['id', 'call'], {
   call: dottedName('`<connection>.<operation>`.', 'billing.createInvoice'),
   with: template('Input: each parameter by name, the body under `body`.'),
   retry: ref('retry'),
+  refusals: {
+    type: 'array',
+    minItems: 1,
+    uniqueItems: true,
+    items: identifierName(
+      'A name that the connector gives to such an answer (`refusal`), or `notFound` or `conflict`.',
+    ),
+    description:
+      'Answers that say no and are taken as a value instead of a failure: `steps.<id>.refused` is then `{ code, status, body }`. Nothing was done, so nothing is undone.',
+  },
   fresh: {
     description:
       'What is read must not be older than this; an older answer is a failure of class `stale`, and is read again.',

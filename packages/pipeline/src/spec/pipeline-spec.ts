@@ -93,6 +93,8 @@ export interface CallSpec extends StepSpecCommon {
   readonly call: Located<string>;
   readonly with?: Template;
   readonly retry?: RetrySpec;
+  /** Names of the answers of refusal that it takes as a value. */
+  readonly refusals?: readonly Located<string>[];
   readonly fresh?: FreshSpec;
   readonly basedOn?: BasedOnSpec;
   readonly compensate?: CompensateSpec;
@@ -365,6 +367,7 @@ export function readPipeline(document: SpecDocument): {
           call,
           ...withTemplate,
           ...given('retry', retry(child(node, 'retry'))),
+          ...given('refusals', refusals(child(node, 'refusals'))),
           ...given('fresh', fresh(child(node, 'fresh'))),
           ...given('basedOn', basedOn(child(node, 'basedOn'))),
           ...given('compensate', compensate(child(node, 'compensate'))),
@@ -468,6 +471,10 @@ export function readPipeline(document: SpecDocument): {
       ...given('condition', read.expression(child(item, 'condition'))),
       ...given('message', read.text(child(item, 'message'))?.value),
     }));
+  }
+
+  function refusals(node: SpecNode | undefined): CallSpec['refusals'] {
+    return node?.kind === 'list' ? node.items.flatMap((item) => read.text(item) ?? []) : undefined;
   }
 
   function fresh(node: SpecNode | undefined): FreshSpec | undefined {

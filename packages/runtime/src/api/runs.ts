@@ -127,6 +127,8 @@ export interface StepRecord {
   /** Of a step that runs another pipeline: the child. */
   readonly runId?: string;
   readonly result?: Json;
+  /** The name of the refusal that it took as a value: it is done, and did nothing. */
+  readonly refused?: string;
   /** Of an effect that a person did, where the run could not: it is taken for confirmed. */
   readonly byHand?: { readonly actor: string; readonly reason: string; readonly atMs: number };
   /** What people said of it, and of its undoing as long as that has no record of its own, the oldest first. What they did is `byHand`. */

@@ -7,7 +7,7 @@ import { PASSED } from '../interpreter/carry-out.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
 import type { Decision } from '../interpreter/several-approvals.ts';
 import type { RunState, StepRecord } from '../runtime.ts';
-import { AT_STEPS, attemptsOf, isGivenUp, settledBy, stateOf } from './call-attempts.ts';
+import { AT_STEPS, attemptsOf, isGivenUp, refusedBy, settledBy, stateOf } from './call-attempts.ts';
 import type { PlacedStep } from './placed-steps.ts';
 import { redacted } from './redact.ts';
 import type { RunRow } from './run-row.ts';
@@ -38,7 +38,9 @@ export function recordOf(
   if (count === 0 && !begun && !rows.has(`${id}#1^1`) && byHand === undefined) return undefined;
   const operation = plan.operations[step.operation];
   const settled = settledBy(id, count, rows);
-  const result = byHand?.result ?? (last?.outcome === 'succeeded' ? last.value : settled);
+  const done = byHand?.result ?? (last?.outcome === 'succeeded' ? last.value : settled);
+  const refused = byHand === undefined && done === undefined ? refusedBy(id, count, last, rows) : undefined;
+  const result = refused === undefined ? done : { refused };
   const isDone = result !== undefined || byHand !== undefined;
   const isKeySent = operation !== undefined && operation.effect !== 'read' && sendsKey(operation);
   const state = isDone
@@ -59,6 +61,8 @@ export function recordOf(
       idempotencyKey: idempotencyKey(run.pipeline, run.key, keyPlace(id, place, count + 1, rows)),
     }),
     ...(result !== undefined && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
+    // The interpreter wrote it.
+    ...(refused !== undefined && { refused: (refused as { readonly code: string }).code }),
     ...(byHand !== undefined && {
       byHand: { actor: byHand.actor, reason: byHand.reason, atMs: byHand.atMs },
     }),

@@ -6,9 +6,11 @@ import type { StepRows } from './step-rows.ts';
 type NeverSent = 'held' | 'postponed' | 'stopped';
 
 interface AttemptValue {
-  readonly outcome: 'succeeded' | 'retryable' | 'failed' | 'unknown' | NeverSent;
+  readonly outcome: 'succeeded' | 'refused' | 'retryable' | 'failed' | 'unknown' | NeverSent;
   readonly value?: Json;
   readonly failure?: Failure;
+  /** Of an answer that says no, which the step takes as a value where nothing happened. */
+  readonly refused?: Json;
 }
 
 interface Attempts {
@@ -42,6 +44,20 @@ export function settledBy(id: string, n: number, rows: StepRows): Json | undefin
   // Given up, with a result: it happened, and is among what is undone.
   if (value['verdict'] === 'compensate') return value['result'];
   return value['verdict'] === 'confirm' ? (value['result'] ?? null) : undefined;
+}
+
+/** What attempt `n`, the last, was refused with, where the step takes that as a value: as it was answered, or once its probe found nothing. */
+export function refusedBy(
+  id: string,
+  n: number,
+  last: AttemptValue | undefined,
+  rows: StepRows,
+): Json | undefined {
+  if (last?.outcome === 'refused') return last.refused;
+  if (last?.outcome !== 'unknown' || last.refused === undefined) return undefined;
+  let probed: JsonObject = {};
+  for (let k = 1; rows.has(`${id}#${n}?${k}`); k++) probed = JSON.parse(rows.get(`${id}#${n}?${k}`)!);
+  return probed['found'] === 'no' && probed['nextAtMs'] === undefined ? last.refused : undefined;
 }
 
 /** A person has given the run up in whose attempt `n` nobody knows what became of the effect: that stays so. */

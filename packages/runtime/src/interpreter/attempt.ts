@@ -1,7 +1,7 @@
-import type { CallResult } from '@tenon/connector';
+import type { CallResult, Refused } from '@tenon/connector';
 import { atPointer, type Failure, type Json, type JsonObject } from '@tenon/model';
 import type { Fact, Interruption, Recorded } from '../engine.ts';
-import { doneFact, failureDetails, intentFact, plain } from './effect-facts.ts';
+import { doneFact, failureDetails, intentFact, plain, refusedFact } from './effect-facts.ts';
 import { judge, repeatIsHarmless } from './judge.ts';
 import { type Checked, checkFirst } from './probe.ts';
 import { spanOf } from './trace-context.ts';
@@ -48,14 +48,29 @@ type AttemptRecord =
       /** Where it is not `startedAtMs`. */
       readonly firstSentAtMs?: number;
     }
+  /** The other side said no, in a way that the step takes as a value: nothing happened. */
   | {
-      readonly outcome: 'failed' | 'unknown';
+      readonly outcome: 'refused';
+      readonly refused: RefusedValue;
       readonly failure: Failure;
       readonly startedAtMs: number;
       readonly endedAtMs: number;
       readonly clockMs: number;
       readonly firstSentAtMs?: number;
+    }
+  | {
+      readonly outcome: 'failed' | 'unknown';
+      readonly failure: Failure;
+      /** What the step takes as a value, once it is settled that nothing happened. */
+      readonly refused?: RefusedValue;
+      readonly startedAtMs: number;
+      readonly endedAtMs: number;
+      readonly clockMs: number;
+      readonly firstSentAtMs?: number;
     };
+
+/** Of an answer that says no, what a step takes as its result. */
+export type RefusedValue = Refused & JsonObject;
 
 /** The run, or the step, was to stop before anything was sent. */
 interface StoppedAttempt {
@@ -205,6 +220,7 @@ function outcomeOf(
     };
 
   const { failure } = result;
+  const refused = refusedOf(effect, result);
   const endedAtMs = ctx.now();
   if ('postponed' in result && result.postponed && effect.interruptible) {
     const nextAtMs = postponedUntil(ctx, failure);
@@ -242,15 +258,24 @@ function outcomeOf(
     random: ctx.random(),
     unclearBefore: tries.unclear,
     hasProbe: effect.probe !== undefined,
+    isTaken: refused !== undefined,
   });
+  const isRefused = judgement.outcome === 'failed' && refused !== undefined;
+  const outcome = isRefused ? 'refused' : judgement.outcome;
   const facts: Fact[] = [
     {
       kind,
       step,
       attempt: n,
-      details: { outcome: judgement.outcome, operation, ...failureDetails(failure) },
+      details: {
+        outcome,
+        operation,
+        ...(refused !== undefined && { refusal: refused.code }),
+        ...failureDetails(failure),
+      },
     },
   ];
+  if (isRefused) facts.push(refusedFact(effect, n, refused.code));
   if (judgement.outcome === 'retryable')
     facts.push({
       kind: 'retry',
@@ -265,9 +290,29 @@ function outcomeOf(
   const clockMs = startedAtMs - ctx.deadlineAt();
   const first = firstSentAtMs === startedAtMs ? {} : { firstSentAtMs };
   return {
-    value: { ...judgement, failure: plain(failure), startedAtMs, endedAtMs, clockMs, ...first },
+    value: {
+      ...judgement,
+      outcome,
+      ...(refused !== undefined && { refused }),
+      failure: plain(failure),
+      startedAtMs,
+      endedAtMs,
+      clockMs,
+      ...first,
+    },
     facts,
   };
+}
+
+/** The answer, where the step takes it as a value. */
+function refusedOf(
+  { refusals }: Effect,
+  result: Extract<CallResult, { readonly ok: false }>,
+): RefusedValue | undefined {
+  const { refused } = result;
+  if (refused === undefined || refusals?.includes(refused.code) !== true) return undefined;
+  const { code, status, body } = refused;
+  return { code, status, body };
 }
 
 const CUT_SHORT: Failure = {

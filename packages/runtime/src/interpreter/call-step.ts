@@ -1,5 +1,5 @@
 import { type OperationPlan, sendsKey } from '@tenon/connector';
-import type { JsonObject } from '@tenon/model';
+import { isObject, type Json, type JsonObject } from '@tenon/model';
 import type { CallStep } from '@tenon/pipeline';
 import { idempotencyKey, perform } from './effect.ts';
 import { forwardFact, type Progress, scopeOf } from './interpret.ts';
@@ -44,6 +44,7 @@ export async function callStep(
       input: input.value as JsonObject,
       retry: step.retry,
       ...(step.probe !== undefined && { probe: step.probe }),
+      ...(step.refusals !== undefined && { refusals: step.refusals }),
       owner: loaded.plan.owner.team,
       interruptible: true,
       ...(step.fresh !== undefined && isRead && { refuse: staleness(progress, step.fresh) }),
@@ -56,7 +57,11 @@ export async function callStep(
     if (isRead)
       progress.readings[step.id] = { attempts, ...(end.version !== undefined && { version: end.version }) };
     else confirm(progress, step, operation, end.nth);
-    return { as: 'done', value: end.value };
+    return { as: 'done', value: step.refusals === undefined ? end.value : unmistakable(end.value) };
+  }
+  if (end.refused !== undefined) {
+    if (isRead) progress.readings[step.id] = { attempts: end.attempts };
+    return { as: 'done', value: { refused: end.refused } };
   }
   const { happened, nth } = end.givenUp ?? {};
   if (happened !== undefined) progress.steps[step.id] = happened;
@@ -77,6 +82,13 @@ export async function callStep(
     ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
     givenUp: end.givenUp !== undefined,
   };
+}
+
+/** A result that no refusal is: the contract declares no such member, or the plan would not have been made. */
+function unmistakable(result: Json): Json {
+  if (!isObject(result) || !Object.hasOwn(result, 'refused')) return result;
+  const { refused: _undeclared, ...declared } = result;
+  return declared;
 }
 
 /**

@@ -42,6 +42,16 @@ export function doneFact(effect: Effect, n: number): Fact {
   };
 }
 
+/** The step is done, and its effect is not: the other side said no, and the step takes that as a value. */
+export function refusedFact(effect: Effect, n: number, refusal: string): Fact {
+  return {
+    kind: 'stepDone',
+    step: effect.place,
+    attempt: n,
+    details: { operation: effect.operation.name, attempts: n, refusal },
+  };
+}
+
 export function probeFact(
   effect: Effect,
   n: number,

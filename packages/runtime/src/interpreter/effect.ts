@@ -1,7 +1,8 @@
 import { type Failure, type Json, sha256 } from '@tenon/model';
 import type { Cancellation, RunContext } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
-import { attemptOnce } from './attempt.ts';
+import { attemptOnce, type RefusedValue } from './attempt.ts';
+import { refusedFact } from './effect-facts.ts';
 import { interruptionEnd } from './interruption.ts';
 import { settle } from './settle.ts';
 import { type Caller, type Effect, nthOf, purposeOf, type Tries, type Version } from './tries.ts';
@@ -20,6 +21,8 @@ export type EffectEnd =
       readonly ok: false;
       readonly failure: Failure;
       readonly attempts: number;
+      /** The other side said no, and the step takes that as a value: nothing happened. */
+      readonly refused?: RefusedValue;
       readonly cancelled?: Cancellation;
       /** A person's verdict: give the run up. `happened`: the doubtful effect is there, with this result. */
       readonly givenUp?: { readonly happened?: Json; readonly nth?: number };
@@ -85,6 +88,8 @@ export async function perform(
       if (!attempt.unclear) return { ok: false, attempts: n, ...interruption };
     }
     if (attempt.outcome === 'failed') return { ok: false, failure: attempt.failure, attempts: n };
+    if (attempt.outcome === 'refused')
+      return { ok: false, failure: attempt.failure, refused: attempt.refused, attempts: n };
 
     const settled = await settle(tries, n, attempt);
     switch (settled.as) {
@@ -92,7 +97,7 @@ export async function perform(
         return { ok: true, value: settled.value, attempts: n, ...nthOf(settled) };
       case 'absent': {
         tries.unclear = false;
-        if (settled.nextAtMs === undefined) return { ok: false, failure: attempt.failure, attempts: n };
+        if (settled.nextAtMs === undefined) return absent(tries, n, attempt);
         const interruption = await rest(tries, settled.nextAtMs, `${effect.id}#${n}`);
         if (interruption !== undefined) return { ok: false, attempts: n, ...interruption };
         break;
@@ -108,6 +113,16 @@ export async function perform(
         return { ok: false, failure: attempt.failure, attempts: n, givenUp: settled.givenUp };
     }
   }
+}
+
+/** It is settled that none of the attempts took effect: so the last answer counts, where the step takes it as a value. */
+function absent(
+  { ctx, effect }: Tries,
+  n: number,
+  { failure, refused }: { readonly failure: Failure; readonly refused?: RefusedValue },
+): EffectEnd {
+  if (refused !== undefined) ctx.note(refusedFact(effect, n, refused.code));
+  return { ok: false, failure, attempts: n, ...(refused !== undefined && { refused }) };
 }
 
 /** From pipeline, business key and step, never from an attempt: every retry and replay sends the same (C40). */

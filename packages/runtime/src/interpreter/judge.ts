@@ -26,6 +26,8 @@ export interface FailedAttempt {
   readonly random: number;
   readonly unclearBefore: boolean;
   readonly hasProbe: boolean;
+  /** It is a refusal that the step takes as a value. */
+  readonly isTaken?: boolean;
 }
 
 /** Decides after a failed attempt; pure. An effect that may have happened is never called failed (DESIGN §8). */
@@ -34,7 +36,9 @@ export function judge(attempt: FailedAttempt): Judgement {
   const isRead = attempt.effect === 'read';
   const fate = isRead ? 'absent' : fateOf(failure);
   if (fate === 'happened') return { outcome: 'unknown' };
-  if (failure.class === 'duplicate' && hasProbe && !isRead) return { outcome: 'unknown' };
+  // What is there already may be ours. A step that takes that for an answer is told so where nothing of its own can be there.
+  const isOfOthers = attempt.isTaken === true && !attempt.unclearBefore;
+  if (failure.class === 'duplicate' && hasProbe && !isRead && !isOfOthers) return { outcome: 'unknown' };
 
   const unclear =
     !isRead &&

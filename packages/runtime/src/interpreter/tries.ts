@@ -35,6 +35,8 @@ export interface Effect {
   readonly input: JsonObject;
   readonly retry: RetryPlan;
   readonly probe?: ProbePlan;
+  /** Names of the answers of refusal that are taken as a value. */
+  readonly refusals?: readonly string[];
   readonly owner: string;
   /** A forward call ends with the run's deadline and its cancellation; a compensation does not. */
   readonly interruptible: boolean;

@@ -120,7 +120,12 @@ export class FakeTarget {
     const isContradiction =
       honoured && decided !== undefined && 'fail' in decided && decided.fail === refused;
     const behaviour = this.script[operation.operation]?.shift() ?? (isContradiction ? undefined : decided);
-    if (behaviour !== undefined && 'fail' in behaviour) return { ok: false, failure: behaviour.fail };
+    if (behaviour !== undefined && 'fail' in behaviour) {
+      const { fail, refused: body } = behaviour;
+      const code = body !== undefined ? fail.class : fail === refused ? 'refused' : undefined;
+      const answer = code !== undefined && { code, status: fail.status ?? 0, body: body ?? null };
+      return { ok: false, failure: fail, ...(answer && { refused: answer }) };
+    }
     // The transport fetches another token, and sends the same request again: see `@tenon/connector`.
     if (behaviour !== undefined && 'postpone' in behaviour)
       return { ok: false, failure: behaviour.postpone, postponed: true };
@@ -293,8 +298,10 @@ function idOf(input: Json): string {
   return (input as { readonly id: string }).id;
 }
 
-export type Behaviour = { readonly result?: Json } & (
-  | { readonly fail: Failure }
+export type Behaviour = {
+  readonly result?: Json;
+} /** `refused`: it is an answer that says no, by the name of its class, and this is its body. */ & (
+  | { readonly fail: Failure; readonly refused?: Json }
   /** It happens, and then this is the answer. */
   | { readonly loseAnswer: true | Failure }
   | { readonly wait: Promise<void> }

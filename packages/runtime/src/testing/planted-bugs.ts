@@ -77,6 +77,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     'group.onEnd((error) => {\n      this.#isOver',
     'queueMicrotask((error: unknown = undefined) => {\n      this.#isOver',
   ),
+  bug(
+    'a refusal is believed of what may have been done before it',
+    attempt,
+    "const isRefused = judgement.outcome === 'failed' && refused !== undefined;",
+    "const isRefused = judgement.outcome !== 'retryable' && refused !== undefined;",
+  ),
   bug('no intent is written', attempt, 'if (checked === undefined && !isHarmless(effect)) {', 'if (1 > 2) {'),
   bug(
     'the intent is not on disk before the call',

@@ -3,6 +3,7 @@ export const happenings = [
   // Answers of the other side.
   'unavailable (503)',
   'refused (422)',
+  'repeat refused (422)',
   'gateway error before the effect (502)',
   'gateway error after the effect (502)',
   'timeout before the effect',

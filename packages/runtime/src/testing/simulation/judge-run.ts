@@ -82,6 +82,8 @@ function judgeEffect(
     violations.push(`${key} ${record.id} happened, and was done by hand besides`);
   // What a person says they made they have made: once they were told that it was taken.
   const made = record.byHand === undefined ? sent : (record.result as { readonly id: string });
+  if (record.refused !== undefined)
+    return made === undefined ? [] : [`${key} ${record.id} was refused, they say, and it happened`];
   const isRemoved = made !== undefined && removed.has(made.id);
   if ((record.state === 'succeeded' || record.state === 'compensated') && made === undefined)
     violations.push(`${key} ${record.id} is ${record.state}, but nothing happened`);

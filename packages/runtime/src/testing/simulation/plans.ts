@@ -152,7 +152,11 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
           ? step('parallel', 's0', {
               branches: [
                 { name: 'left', steps: [forPayment('s0l')] },
-                { name: 'right', steps: ['s0r', 's0t', 's0u'].map((id) => call(id, 'acme.put')) },
+                {
+                  name: 'right',
+                  // A no that is taken as a value, after an answer that was lost as well.
+                  steps: ['s0r', 's0t', 's0u'].map((id) => call(id, 'acme.put', { refusals: ['refused'] })),
+                },
               ],
             })
           : pick(random, isSlow ? [forPayment] : [forPayment, consent(random)])('s0'),
@@ -415,6 +419,14 @@ function randomStep(random: Random, id: string, depth: number, items: readonly s
       return step('choose', id, { branches: [{ steps }] });
     },
     () => setChecked(id),
+    () => call(id, 'acme.get', { refusals: ['refused'] }),
+    ...(['acme.create', 'acme.createBlind', 'acme.put', 'acme.shortKey'] as const).map(
+      (operation) => () =>
+        undoable(id, operation, {
+          refusals: ['refused'],
+          ...(random.next() < 0.4 && { probe: pick(random, [probe, probeOfPages]) }),
+        }),
+    ),
     () =>
       call(id, 'acme.get', {
         fresh: { version: 'result.amount', atLeast: '10' },

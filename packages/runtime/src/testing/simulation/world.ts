@@ -2,7 +2,7 @@ import type { CallRequest } from '@tenon/connector';
 import { type Random, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import type { LedgerEntry } from '../../runtime.ts';
-import { type Bench, tooMany } from '../bench.ts';
+import { type Bench, refused, tooMany } from '../bench.ts';
 import type { Coverage } from './coverage.ts';
 import { BUSYNESS, FAULTS, LOST_ANSWERS, OLD, OPEN, REFUSALS, SLOWNESS, STALLS } from './faults.ts';
 import type { Witness } from './history.ts';
@@ -48,6 +48,8 @@ const REMOVED_MAX = 4;
 const CAME_RATE = 0.1;
 /** How often a check finds too little in what was read, until somebody puts it right. */
 const TOO_LITTLE_RATE = 0.5;
+/** How often a target that honours no keys refuses what it has done already. */
+const REFUSED_REPEAT_RATE = 0.3;
 /** How often a process dies at the worst moment that there is. */
 const WORST_CRASH_RATE = 0.5;
 /** How long a breaker is open: longer than all attempts of a call. */
@@ -133,6 +135,10 @@ export class World {
     for (let count = Math.floor(others.next() * (STRANGERS_MAX + 1)); count > 0; count--) this.#came();
     bench.target.decide = (request) => {
       this.#leftAlone(request);
+      if (this.#isRepeated(request) && others.next() < REFUSED_REPEAT_RATE) {
+        coverage.saw('repeat refused (422)');
+        return { fail: refused };
+      }
       const fault = this.#isOpen() ? OPEN : random.next() < faultRate ? pick(random, faults) : undefined;
       if (fault !== undefined) coverage.saw(fault.is);
       if (fault === OPEN && !this.#isOpen()) this.#stayOpen(others);
@@ -191,6 +197,15 @@ export class World {
       hand.onEntry();
     };
     if (meanwhile !== undefined) this.#doMeanwhile(meanwhile, crashRate / 6);
+  }
+
+  /** It was done already, and nothing tells the target that this is the same. */
+  #isRepeated({ isRetry, idempotencyKey = '', operation }: CallRequest): boolean {
+    return (
+      isRetry === true &&
+      operation.idempotency.mode === 'natural' &&
+      this.#bench.target.effects.has(idempotencyKey)
+    );
   }
 
   #doMeanwhile(random: Random, crashRate: number): void {

@@ -56,6 +56,7 @@ export { refusalsOf } from './refusals.ts';
 export type { BreakerState } from './resilience/breaker.ts';
 export type { DeprecationNotice } from './resilience/deprecation.ts';
 export {
+  callTakesMs,
   type GuardedTransport,
   type GuardOptions,
   type GuardSnapshot,

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { CallRequest, CallResult, Transport } from '@tenon/connector';
 import { seededRandom } from '@tenon/model';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -13,7 +14,7 @@ let folder: string;
 let runtime: Runtime;
 const clock = manualClock();
 const calls: CallRequest[] = [];
-let answer: (call: number) => CallResult;
+let answer: (call: number) => CallResult | Promise<never>;
 let known: unknown;
 
 const fine: CallResult = { ok: true, status: 200, body: { id: 'x' }, headers: {} };
@@ -71,6 +72,11 @@ const order = async (id: string): Promise<string> => {
   return result.runs[0]!.runId;
 };
 
+/** Until all has happened that needs no time, while a call is under way. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tenon-guards-'));
   calls.length = 0;
@@ -114,6 +120,19 @@ test('a call that was attempted before says so to the guard', async () => {
   await order('a');
   await pass(10_000);
   expect(calls.map(({ isRetry }) => isRetry)).toEqual([undefined, true]);
+});
+
+test('what a guard knows of a call is on the disk before that is answered', async () => {
+  answer = () => new Promise<never>(() => {});
+  await order('a');
+  await turns();
+  clock.advance(600);
+  await turns();
+  const db = new DatabaseSync(join(folder, 'runtime.db'), { readOnly: true });
+  expect(db.prepare('SELECT connection FROM guards').all()).toEqual([{ connection: 'acme' }]);
+  db.close();
+  // Nothing is left to wait for as it stops.
+  clock.advance(60_000);
 });
 
 test('what a guard knows is there after a stop, and half a second after a call at the latest', async () => {

@@ -6,7 +6,7 @@ let bench: Bench;
 afterEach(() => bench.close());
 
 const YEAR_MS = 365 * 86_400_000;
-/** The target remembers its keys for ten seconds. */
+/** The target remembers its keys for fifteen seconds, and a call may arrive ten after it was asked for. */
 const plan = planFor({ steps: [call('invoice', 'acme.shortKey')], onFailure: 'hold' });
 
 /** An order whose first answer is lost: it waits to be sent again. */
@@ -67,7 +67,7 @@ describe('a key that the target may have forgotten is not sent again', () => {
     bench.target.script = { shortKey: Array.from({ length: 4 }, () => ({ loseAnswer: true as const })) };
     await bench.crash();
     await bench.pass(60_000);
-    // A fourth call may be under way for five seconds, and come too late.
+    // A fourth call may stand in a line for five seconds and take five more, and come too late.
     expect(bench.target.count('shortKey')).toBe(3);
     expect(bench.state(runId)).toBe('inDoubt');
   });

@@ -9,7 +9,7 @@ import { slownessOf } from './testing/simulation/slowness.ts';
 const SEEDS = 200;
 
 test(`${SEEDS} random histories with faults, kills and operators keep every promise`, {
-  timeout: 600_000,
+  timeout: 1_800_000,
 }, async () => {
   const states = new Map<string, number>();
   const seen = new Map<string, number>();
@@ -39,8 +39,10 @@ test.each([
 });
 
 test('each planted bug finds its place in the source as it is', () => {
-  const lost = plantedBugs.filter(
-    ({ file, find }) => readFileSync(join(import.meta.dirname, file), 'utf8').split(find).length !== 2,
+  const lost = plantedBugs.filter(({ edits }) =>
+    edits.some(
+      ({ file, find }) => readFileSync(join(import.meta.dirname, file), 'utf8').split(find).length !== 2,
+    ),
   );
   expect(lost.map(({ name }) => name)).toEqual([]);
 });

@@ -248,6 +248,11 @@ export function guardedTransport(
   }
 }
 
+/** How long after it was asked for a call is over, at most: it may stand in lines for its timeout, and is then given that again. */
+export function callTakesMs({ timeoutMs }: Pick<OperationPlan, 'timeoutMs'>): number {
+  return 2 * timeoutMs;
+}
+
 function notSent(
   failureClass: Failure['class'],
   code: ConnectorFailureCode,

@@ -1,4 +1,4 @@
-import type { CallResult, Transport } from '@tenon/connector';
+import { type CallResult, callTakesMs, type Transport } from '@tenon/connector';
 import type { Failure } from '@tenon/model';
 import type { Caller } from '../interpreter/tries.ts';
 import type { ConnectionFlow, RuntimeOptions } from '../runtime.ts';
@@ -9,10 +9,7 @@ import type { EmbeddedRun } from './run-context.ts';
 import { SecretBook } from './secret-book.ts';
 import { Watchdog } from './watchdog.ts';
 
-/**
- * How much longer than twice its operation's timeout a transport's call may take: it stands in a line for one timeout at most, takes another,
- * and fetches a credential in between.
- */
+/** How much longer than a guarded call takes a transport's may: a connector's own may fetch a credential besides. */
 const TIMEOUT_GRACE_MS = 15_000;
 
 /** Calls over connections: each has one transport, made when first used, and no call is under way for ever. */
@@ -92,6 +89,8 @@ export class Calls {
     } catch (error) {
       answer = Promise.reject(error);
     }
+    // What was sent counts, though it may not be answered before the process dies.
+    this.#guards.changed();
     return this.#bounded(connection, request, answer, run, given);
   }
 
@@ -130,7 +129,7 @@ export class Calls {
       this.secrets.called(origin, run);
       return { ok: false, failure };
     };
-    return this.#watchdog.bound(answer, 2 * operation.timeoutMs + TIMEOUT_GRACE_MS, {
+    return this.#watchdog.bound(answer, callTakesMs(operation) + TIMEOUT_GRACE_MS, {
       came: (result) => {
         this.#guards.changed();
         this.secrets.called(origin, run);

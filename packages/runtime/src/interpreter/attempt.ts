@@ -1,4 +1,4 @@
-import type { CallResult, Refused } from '@tenon/connector';
+import { type CallResult, callTakesMs, type Refused } from '@tenon/connector';
 import { atPointer, type Failure, type Json, type JsonObject } from '@tenon/model';
 import type { Fact, Interruption, Recorded } from '../engine.ts';
 import { doneFact, failureDetails, intentFact, plain, refusedFact } from './effect-facts.ts';
@@ -156,7 +156,7 @@ function isHarmless({ operation, version }: Effect, sinceFirstMs = 0): boolean {
 /** The target forgets keys after its retention: a repeat later than that could be a second effect. */
 function mayBeForgotten({ ctx, effect, unclear }: Tries, firstSentAtMs: number): boolean {
   const maybeSent = unclear || ctx.interrupted();
-  return maybeSent && !isHarmless(effect, ctx.sinceMs(firstSentAtMs) + effect.operation.timeoutMs);
+  return maybeSent && !isHarmless(effect, ctx.sinceMs(firstSentAtMs) + callTakesMs(effect.operation));
 }
 
 function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
@@ -254,7 +254,7 @@ function outcomeOf(
     budgetStartedAtMs: budgetStart(tries, startedAtMs),
     firstSentAtMs: endedAtMs - ctx.sinceMs(firstSentAtMs),
     nowMs: endedAtMs,
-    timeoutMs: effect.operation.timeoutMs,
+    takesMs: callTakesMs(effect.operation),
     random: ctx.random(),
     unclearBefore: tries.unclear,
     hasProbe: effect.probe !== undefined,

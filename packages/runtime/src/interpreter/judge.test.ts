@@ -47,7 +47,7 @@ const attempts: fc.Arbitrary<FailedAttempt> = fc
       budgetStartedAtMs: 1_000,
       firstSentAtMs: 1_000,
       nowMs: 1_000 + drawn.elapsedMs,
-      timeoutMs: 5_000,
+      takesMs: 5_000,
       random: drawn.random,
       unclearBefore: drawn.unclearBefore,
       hasProbe: drawn.hasProbe,
@@ -91,10 +91,10 @@ describe('the judgement of a failed attempt', () => {
     );
   });
   holds('does not count on a key that the target may have forgotten by then', (attempt) => {
-    const { idempotency, firstSentAtMs, timeoutMs } = attempt;
+    const { idempotency, firstSentAtMs, takesMs } = attempt;
     const judgement = judge(attempt);
     if (idempotency.mode !== 'header' || judgement.outcome !== 'retryable' || isRead(attempt)) return true;
-    const arrivesAfterMs = judgement.nextAtMs + timeoutMs - firstSentAtMs;
+    const arrivesAfterMs = judgement.nextAtMs + takesMs - firstSentAtMs;
     return !judgement.unclear || arrivesAfterMs < (idempotency.retentionMs ?? Number.POSITIVE_INFINITY);
   });
 });

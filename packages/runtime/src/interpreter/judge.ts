@@ -20,8 +20,8 @@ export interface FailedAttempt {
   /** Start of the very first attempt: the target may forget the key some time after. */
   readonly firstSentAtMs: number;
   readonly nowMs: number;
-  /** How long a call may be under way: a repeat arrives that much later, at most. */
-  readonly timeoutMs: number;
+  /** How long a call takes at most, its time in lines with it: a repeat arrives that much later. */
+  readonly takesMs: number;
   /** In [0, 1). */
   readonly random: number;
   readonly unclearBefore: boolean;
@@ -44,7 +44,7 @@ export function judge(attempt: FailedAttempt): Judgement {
     !isRead &&
     (fate === 'unclear' || (attempt.unclearBefore && !settlesEarlier(failure, idempotency, hasProbe)));
   const nextAtMs = nextAttemptAt(attempt);
-  const arrivesAtMs = (nextAtMs ?? 0) + attempt.timeoutMs;
+  const arrivesAtMs = (nextAtMs ?? 0) + attempt.takesMs;
   const harmless = isRead || repeatIsHarmless(idempotency, arrivesAtMs - attempt.firstSentAtMs);
   if (nextAtMs !== undefined && (harmless || !unclear)) return { outcome: 'retryable', nextAtMs, unclear };
   return { outcome: unclear ? 'unknown' : 'failed' };

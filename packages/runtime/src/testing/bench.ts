@@ -1,6 +1,6 @@
 import { copyFileSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CallRequest, type CallResult, calledOff } from '@tenon/connector';
+import { type CallRequest, type CallResult, calledOff, type Transport } from '@tenon/connector';
 import { type Failure, type Json, type JsonObject, type SteadyClock, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import type { BatchResult, Chore } from '../embedded/apply-batch.ts';
@@ -135,6 +135,11 @@ export class FakeTarget {
       this.onCall?.('before', request);
     }
     if (behaviour !== undefined && 'never' in behaviour && behaviour.never === 'before') return this.#hang();
+    if (behaviour !== undefined && 'travelsMs' in behaviour) {
+      await this.#hang(behaviour.travelsMs);
+      // Its connection ends with the process.
+      if (isGone()) return new Promise(() => {});
+    }
     if (behaviour !== undefined && 'queuedMs' in behaviour) {
       await this.#hang(behaviour.queuedMs);
       // What waits in a process dies with it.
@@ -142,8 +147,8 @@ export class FakeTarget {
       if (request.isCalledOff?.() === true) return calledOff;
     }
     if (this.#isOutdated(request)) return { ok: false, failure: outdated };
-    const isQueued = behaviour !== undefined && 'queuedMs' in behaviour;
-    const body = this.#perform(request, behaviour?.result, isQueued ? (this.#clock?.steady() ?? 0) : atMs);
+    const isLater = behaviour !== undefined && ('queuedMs' in behaviour || 'travelsMs' in behaviour);
+    const body = this.#perform(request, behaviour?.result, isLater ? (this.#clock?.steady() ?? 0) : atMs);
     // Of the moment that the body is of, however late the answer comes.
     const etag =
       operation.concurrency === 'etag' && this.hasVersions ? this.account(idOf(input)).version : undefined;
@@ -311,6 +316,8 @@ export type Behaviour = {
   | { readonly lateMs: number }
   /** It stands in a line of its connection for so long before it is sent, if it still may be. */
   | { readonly queuedMs: number }
+  /** It was sent, and takes so long to arrive. */
+  | { readonly travelsMs: number }
   /** The connection's breaker is open: nothing is sent, and it is no attempt. */
   | { readonly postpone: Failure }
   /** 401: its token has run out. With the next one it works. */
@@ -377,6 +384,10 @@ export interface Bench {
   closedUntil?: (connection: string) => number | undefined;
   /** A process is about to open the file. */
   onOpen?: () => void;
+  /** Puts something between a process and the target, over its clock, which stands still when it dies. */
+  guard?: (inner: Transport, connection: string, clock: SteadyClock, isDead: () => boolean) => Transport;
+  /** A process was stopped, and the next one is about to open the file. */
+  onStopped?: () => void;
   /** Where the account behind a connection is. */
   regionOf?: (connection: string) => string | undefined;
   /** Of the next start. */
@@ -453,6 +464,11 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
     const ownLife = life;
     const ownStopped = stopped;
     const isDead = (): boolean => life !== ownLife || stopped !== ownStopped;
+    const ownClock: SteadyClock = {
+      now: () => clock.now(),
+      steady: () => clock.steady(),
+      setTimer: (delayMs, fire) => clock.setTimer(delayMs, () => isDead() || fire()),
+    };
     nextWrite = undefined;
     bench.onOpen?.();
     const options: RuntimeOptions = {
@@ -477,19 +493,19 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       regionOf: (connection) => bench.regionOf?.(connection),
       closedUntil: (connection) => bench.closedUntil?.(connection),
       diskFreeBytes: () => bench.diskFreeBytes?.() ?? 2 ** 40,
-      clock: {
-        now: () => clock.now(),
-        steady: () => clock.steady(),
-        setTimer: (delayMs, fire) => clock.setTimer(delayMs, () => isDead() || fire()),
+      clock: ownClock,
+      transport: (connection) => {
+        const alive = (call: Transport['call']): Transport['call'] => {
+          return async (request) => {
+            if (isDead()) return nothing;
+            const result = await call(request);
+            return isDead() ? nothing : result;
+          };
+        };
+        const wire = { call: alive((request) => target.call(request, isDead)), close: async () => {} };
+        const guarded = bench.guard?.(wire, connection, ownClock, isDead);
+        return guarded === undefined ? wire : { ...guarded, call: alive(guarded.call) };
       },
-      transport: () => ({
-        call: async (request) => {
-          if (isDead()) return nothing;
-          const result = await target.call(request, isDead);
-          return isDead() ? nothing : result;
-        },
-        close: async () => {},
-      }),
       onEntry: (entry) => {
         if (isDead()) return;
         entries.push(entry);
@@ -563,6 +579,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       await bench.runtime.stop();
       if (life !== ownLife) return;
       stopped++;
+      bench.onStopped?.();
       target.hanging.clear();
       const opened = await open(bench.file);
       // Killed meanwhile: what goes on is another process.

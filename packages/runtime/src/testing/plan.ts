@@ -195,7 +195,7 @@ const operations: Record<string, OperationPlan> = {
     { pagination: { type: 'page', in: 'page', start: 1, items: '/made' } },
   ),
   'acme.create': operation('create', 'create', header),
-  'acme.shortKey': operation('shortKey', 'create', { ...header, retentionMs: 10_000 }),
+  'acme.shortKey': operation('shortKey', 'create', { ...header, retentionMs: 15_000 }),
   'acme.createBlind': operation('createBlind', 'create', { mode: 'none' }),
   'acme.createChecked': operation('createChecked', 'create', { mode: 'checkFirst' }),
   'acme.put': operation('put', 'update', { mode: 'natural' }),

@@ -1,9 +1,14 @@
 /**
- * Bugs that the simulation must catch: each an edit of one file that still compiles. `simulate` runs on a copy of the
+ * Bugs that the simulation must catch: each an edit that still compiles, of a file of this package or of the connector package. `simulate` runs on a copy of the
  * source with the edit until a promise breaks. A check that cannot fail would let one of these through.
  */
 export interface PlantedBug {
   readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+interface Edit {
+  /** From this package's source on. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
@@ -38,6 +43,11 @@ const undoing = 'interpreter/compensate.ts';
 const interpreting = 'interpreter/interpret.ts';
 const carrying = 'interpreter/carry-out.ts';
 const switches = 'switches.ts';
+const guard = '../../connector/src/resilience/guarded-transport.ts';
+const breaker = '../../connector/src/resilience/breaker.ts';
+const quota = '../../connector/src/resilience/quota.ts';
+const callWindow = '../../connector/src/resilience/call-window.ts';
+const calledOff = 'if (request.isCalledOff?.() === true) return calledOff;';
 
 export const plantedBugs: readonly PlantedBug[] = [
   bug(
@@ -49,8 +59,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'how old a key is goes by the wall clock',
     attempt,
-    'ctx.sinceMs(firstSentAtMs) + effect.operation.timeoutMs',
-    'ctx.now() - firstSentAtMs + effect.operation.timeoutMs',
+    'ctx.sinceMs(firstSentAtMs) + callTakesMs(effect.operation)',
+    'ctx.now() - firstSentAtMs + callTakesMs(effect.operation)',
   ),
   bug(
     'a clock that is set back is not noticed',
@@ -707,8 +717,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a call that never answers is waited for for ever',
     calls,
-    'return this.#watchdog.bound(answer, 2 * operation.timeoutMs + TIMEOUT_GRACE_MS, {',
-    'return this.#watchdog.bound(answer, 1_000 * (2 * operation.timeoutMs + TIMEOUT_GRACE_MS), {',
+    'return this.#watchdog.bound(answer, callTakesMs(operation) + TIMEOUT_GRACE_MS, {',
+    'return this.#watchdog.bound(answer, 1_000 * (callTakesMs(operation) + TIMEOUT_GRACE_MS), {',
   ),
   bug(
     'a call that never answered counts as not sent',
@@ -821,8 +831,99 @@ export const plantedBugs: readonly PlantedBug[] = [
     'previous: checkpointDigest(this.#last.text)',
     "previous: checkpointDigest('')",
   ),
+  {
+    name: 'a call that waits for the probes of a breaker is sent after it was given up',
+    edits: [
+      {
+        file: breaker,
+        find: 'const restMs = untilMs - this.#clock.steady();',
+        replace: 'const restMs = 10 * untilMs;',
+      },
+      // It was looked at before it waited for them.
+      { file: guard, find: calledOff, replace: '' },
+      {
+        file: guard,
+        find: 'if (release === undefined) return postponed(busyFailure());',
+        replace: `if (release === undefined) return postponed(busyFailure());\n${calledOff}`,
+      },
+      { file: calls, find: 'given.up = true;', replace: '' },
+    ],
+  },
+  bug('a call is not looked at once more as it leaves its line', guard, calledOff, ''),
+  bug(
+    'a call that is called off counts as a probe that went well',
+    breaker,
+    'result === undefined ? undefined : troubleIn(result)',
+    'result === undefined ? false : troubleIn(result)',
+  ),
+  bug(
+    'an open breaker is forgotten at a restart',
+    breaker,
+    'if (isOpen(snapshot) &&',
+    'if (openedAtMs === null &&',
+  ),
+  bug(
+    'what was begun before a breaker opened counts as a probe',
+    breaker,
+    'if (round !== this.#round || this.#declared === undefined) return;',
+    'if (this.#declared === undefined) return;',
+  ),
+  bug(
+    'how much of a quota is used is forgotten at a restart',
+    quota,
+    'if (before.used !== undefined) this.#own?.restore(before.used);',
+    '',
+  ),
+  bug(
+    'a quota is written down when its calls come back',
+    calls,
+    '    this.#guards.changed();\n    return this.#bounded',
+    '    return this.#bounded',
+  ),
+  {
+    name: 'a call counts for the window in which it joined its line',
+    edits: [
+      { file: callWindow, find: 'this.#taken++;', replace: 'this.add();' },
+      {
+        file: callWindow,
+        find: '    this.#taken--;\n    if (isSent) this.add();',
+        replace: '    void isSent;',
+      },
+    ],
+  },
+  bug(
+    'those in a line do not hear that the other side wants to be left alone',
+    guard,
+    'if (quota.isHeld) {',
+    'if (quota.isHeld && untilMs < 0) {',
+  ),
+  bug('a retry that was not sent is counted twice', guard, 'if (!isSent) retries.takeBack(counted);', ''),
+  bug(
+    'a limit that two pipelines share is counted for each',
+    calls,
+    'this.#transportOf(connection).call(',
+    'this.#transportOf(`${connection} ${request.origin.pipeline}`).call(',
+  ),
+  bug(
+    'a repeat is taken to arrive as if there were no lines',
+    guard,
+    'return 2 * timeoutMs;',
+    'return timeoutMs;',
+  ),
+  bug(
+    'a deploy ends a rollback',
+    engine,
+    '    this.arrange(plan.pipeline);\n    const back = ',
+    '    this.#active.set(plan.pipeline, loaded);\n    const back = ',
+  ),
+  bug(
+    'a rollback is forgotten at a restart',
+    engine,
+    'for (const pipeline of this.#active.keys()) this.arrange(pipeline);',
+    '',
+  ),
 ];
 
 function bug(name: string, file: string, find: string, replace: string): PlantedBug {
-  return { name, file, find, replace };
+  return { name, edits: [{ file, find, replace }] };
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type PlantedBug, plantedBugs } from './planted-bugs.ts';
 
@@ -21,6 +21,7 @@ interface Verdict {
 }
 
 const source = join(import.meta.dirname, '..');
+const connector = join(source, '../../connector');
 // Below the package, so that the copies find the same dependencies; in `dist`, which nobody commits.
 const folder = join(source, '..', 'dist', `planted-${process.pid}`);
 const waiting = plantedBugs.filter(({ name }) => part.split('|').some((each) => name.includes(each)));
@@ -28,9 +29,7 @@ const verdicts: Verdict[] = [];
 try {
   await Promise.all(
     Array.from({ length: Number(cores) }, async (_, core) => {
-      const copy = join(folder, String(core));
-      mkdirSync(copy, { recursive: true });
-      cpSync(source, copy, { recursive: true });
+      const copy = copied(join(folder, String(core)));
       for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
         const verdict = await judged(copy, bug);
         console.log(line(verdict));
@@ -47,18 +46,32 @@ for (const verdict of verdicts.toSorted((a, b) => rank(a) - rank(b))) console.lo
 console.log(`\n${verdicts.length} planted, ${uncaught.length} not caught within ${seeds} seeds`);
 process.exit(uncaught.length === 0 ? 0 : 3);
 
+/** Copies this package and the connector package, so that the first finds the second's copy; gives the source of the first. */
+function copied(to: string): string {
+  const copy = join(to, 'runtime/src');
+  cpSync(source, copy, { recursive: true });
+  cpSync(join(connector, 'src'), join(to, 'connector/src'), { recursive: true });
+  cpSync(join(connector, 'package.json'), join(to, 'connector/package.json'));
+  symlinkSync(join(connector, 'node_modules'), join(to, 'connector/node_modules'));
+  mkdirSync(join(to, 'runtime/node_modules/@tenon'), { recursive: true });
+  symlinkSync(join(to, 'connector'), join(to, 'runtime/node_modules/@tenon/connector'));
+  return copy;
+}
+
 /** Plants the bug, runs the simulation on it, and takes it out again. */
-async function judged(copy: string, { name, file, find, replace }: PlantedBug): Promise<Verdict> {
-  const path = join(copy, file);
-  const text = readFileSync(path, 'utf8');
-  if (text.split(find).length !== 2)
-    throw new Error(`"${name}" finds its place ${text.split(find).length - 1} times`);
-  writeFileSync(
-    path,
-    text.replace(find, () => replace),
-  );
+async function judged(copy: string, { name, edits }: PlantedBug): Promise<Verdict> {
+  const before = new Map(edits.map(({ file }) => [file, readFileSync(join(copy, file), 'utf8')]));
+  for (const { file, find, replace } of edits) {
+    const text = readFileSync(join(copy, file), 'utf8');
+    if (text.split(find).length !== 2)
+      throw new Error(`"${name}" finds its place ${text.split(find).length - 1} times`);
+    writeFileSync(
+      join(copy, file),
+      text.replace(find, () => replace),
+    );
+  }
   const { code, said } = await simulated(join(copy, 'testing/simulate-main.ts'));
-  writeFileSync(path, text);
+  for (const [file, text] of before) writeFileSync(join(copy, file), text);
   const broken = /^seed (\d+):\n\s*(.*)/m.exec(said);
   if (code === 3 && broken !== null) return { name, seeds: Number(broken[1]), says: broken[2]! };
   if (code === 0) return { name, seeds: 'not caught', says: '' };

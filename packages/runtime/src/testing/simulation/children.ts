@@ -75,7 +75,9 @@ export function judgeFamilies(history: History): readonly string[] {
       ...(failure?.code === 'RUN_CHILD_KEY_TAKEN'
         ? [`${key} met a child that it did not know as its own`]
         : []),
-      ...children.flatMap((child) => judgeChild(history, { key, state }, child)),
+      ...(history.isClosed(runId)
+        ? []
+        : children.flatMap((child) => judgeChild(history, { key, state }, child))),
     ];
   });
 }

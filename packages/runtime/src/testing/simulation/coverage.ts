@@ -22,9 +22,21 @@ export const happenings = [
   'slow-loris',
   'line before a call',
   'line before a call that is too long',
+  'long on its way',
   'answer of a stale replica',
   'write by somebody else',
   'listing that moves under its reader',
+  // Guards of connections.
+  'answer that comes when nobody waits for it',
+  'call in a line',
+  'call that was not sent when its turn came',
+  'quota spent',
+  'connection busy',
+  'retry budget spent',
+  'breaker opened',
+  'breaker let probes through',
+  'breaker closed again',
+  'breaker open over a restart',
   // The disk.
   'write fails before it is stored (EIO)',
   'write fails after it is stored (EIO)',
@@ -48,6 +60,8 @@ export const happenings = [
   'crash when the clock was set',
   'restart',
   'deploy',
+  'rollback',
+  'other places',
   // The clock.
   'clock set forward',
   'clock set back',
@@ -57,6 +71,7 @@ export const happenings = [
   // Senders.
   'duplicate delivery',
   'duplicate of another delivery',
+  'redelivered when the run had ended long before',
   'older event late',
   'late payment',
   // People.
@@ -74,6 +89,7 @@ export const happenings = [
   'done by hand',
   'done by hand in a strand',
   'undone by hand',
+  'run closed',
   'run cancelled',
   'run cancelled while it is at work',
   'several runs cancelled',

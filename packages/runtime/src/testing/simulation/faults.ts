@@ -7,7 +7,15 @@ const notSent: Failure = failure('transient', 'HTTP_CONNECT_REFUSED', 'notSent')
 const badGateway: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 502 });
 /** The connection ends in the midst of the body. */
 const truncated: Failure = failure('transient', 'HTTP_CONNECTION_FAILED', 'lost');
-export const OPEN_CODE = 'BREAKER_OPEN';
+const OPEN_CODE = 'BREAKER_OPEN';
+/** What a call is told that its connection does not take yet. */
+export const PUT_OFF: ReadonlySet<unknown> = new Set([
+  OPEN_CODE,
+  'CONNECTION_BREAKER_OPEN',
+  'CONNECTION_QUOTA_SPENT',
+  'CONNECTION_RETRIES_SPENT',
+  'CONNECTION_BUSY',
+]);
 /** Said by the connection's guard, before anything is sent. */
 const open: Failure = { ...failure('transient', OPEN_CODE, 'notSent'), retryAfterMs: 4_000 };
 const malformed: Failure = failure('contract', 'HTTP_RESPONSE_MALFORMED', 'answered', { status: 200 });
@@ -50,6 +58,9 @@ const SLOW_MS = 9_000;
 /** A connection's guard lets a call wait for the operation's timeout, and no longer. */
 const LINE_MS = 4_500;
 
+/** So that it is still answered in time. */
+const WAY_MS = 4_500;
+
 /** Connections that are there and give nothing, or little: in some simulations only, as time passes in them. */
 export const STALLS: readonly Fault[] = [
   { is: 'half-open before the effect', does: { never: 'before' } },
@@ -60,6 +71,18 @@ export const STALLS: readonly Fault[] = [
   { is: 'line before a call', does: { queuedMs: LINE_MS } },
   { is: 'line before a call that is too long', does: { queuedMs: TOO_LATE_MS } },
   { is: 'slow-loris', does: { lateMs: TOO_LATE_MS } },
+];
+
+/** Where the real guards stand between: a breaker that opens and a line are theirs, and no faults. */
+export function behindGuards(faults: readonly Fault[]): readonly Fault[] {
+  const own = faults.filter(({ does }) => !('postpone' in does || 'queuedMs' in does));
+  return [...own, { is: 'long on its way', does: { travelsMs: WAY_MS } }];
+}
+
+/** Trouble, so that a breaker opens, and answers that take their time, so that its probes do. */
+export const PROBED: readonly Fault[] = [
+  ...[...STALLS, ...STALLS].filter(({ does }) => !('queuedMs' in does)),
+  ...FAULTS.filter(({ is }) => is === 'unavailable (503)' || is === 'timeout after the effect'),
 ];
 
 /** Mostly answers that are lost, so that much is sent again. */

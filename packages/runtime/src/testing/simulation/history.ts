@@ -1,7 +1,7 @@
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import type { LedgerEntry, RunDetail, RunSummary } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
-import { type Line, SHIPPING } from './plans.ts';
+import { type Line, RECEIPTS, SHIPPING } from './plans.ts';
 
 /** What was seen from outside while a simulation went on: what was sent, answered and killed, and when. */
 export interface Witness {
@@ -36,7 +36,7 @@ export class History {
     this.bench = bench;
     this.witness = witness;
     this.runs = runs;
-    this.#plans = new Map([SHIPPING, ...plans].map((plan) => [plan.hash, plan]));
+    this.#plans = new Map([SHIPPING, RECEIPTS, ...plans].map((plan) => [plan.hash, plan]));
     this.orders = runs
       .filter(({ pipeline }) => pipeline === 'orders')
       .toSorted((a, b) => this.trace(a.runId)[0]!.sequence - this.trace(b.runId)[0]!.sequence);
@@ -68,6 +68,11 @@ export class History {
   /** Its data was let go. */
   isErased(runId: string): boolean {
     return this.trace(runId).some(({ kind }) => kind === 'erased');
+  }
+
+  /** Somebody has taken it as it stands: nothing is undone, and nothing more is done. */
+  isClosed(runId: string): boolean {
+    return this.trace(runId).some(({ details }) => details['action'] === 'close');
   }
 
   /** Items that a run's lists have given up, while it went on: an owner was told to complete them. */

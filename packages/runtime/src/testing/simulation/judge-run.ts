@@ -3,7 +3,7 @@ import type { CallStep, Plan, PlanStep } from '@tenon/pipeline';
 import { STOPPED } from '../../interpreter/interruption.ts';
 import type { LedgerEntry, RunSummary, StepRecord } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
-import { OLD, OPEN_CODE } from './faults.ts';
+import { OLD, PUT_OFF } from './faults.ts';
 import { flatten, type History, stepOf } from './history.ts';
 
 /** Promises of a run's state against what the target holds. */
@@ -13,6 +13,7 @@ export function judgeRun(history: History, run: RunSummary): readonly string[] {
   const all = flatten(plan.steps);
   const given = history.givenUp(run.runId);
   const removed = removedBy(bench, run);
+  const isClosed = history.isClosed(run.runId);
   return [
     ...history.detail(run.runId).steps.flatMap((record) => {
       // An undoing is judged by what the trace says of it.
@@ -22,12 +23,13 @@ export function judgeRun(history: History, run: RunSummary): readonly string[] {
       if (planned?.kind !== 'call') return [];
       return [
         ...judgeFreshness(run, record, planned),
-        ...judgeEffect(bench, run, record, planned, { isGivenUp, removed, plan }),
+        ...judgeEffect(bench, run, record, planned, { isGivenUp, removed, plan, isClosed }),
       ];
     }),
     ...judgeUndoing(run, history.trace(run.runId), all),
     ...judgeOnce(run, history.trace(run.runId), all),
     ...judgeCancelled(run, history.trace(run.runId)),
+    ...judgeClosed(run, history.trace(run.runId)),
     ...judgePutOff(run, history.trace(run.runId)),
     ...judgeCause(run, history.trace(run.runId)),
   ];
@@ -58,6 +60,7 @@ interface Undone {
   readonly isGivenUp: boolean;
   readonly removed: ReadonlySet<string>;
   readonly plan: Plan;
+  readonly isClosed: boolean;
 }
 
 /** What a step's record says of its effect, against the effect. */
@@ -66,7 +69,7 @@ function judgeEffect(
   run: RunSummary,
   record: StepRecord,
   planned: CallStep,
-  { isGivenUp, removed, plan }: Undone,
+  { isGivenUp, removed, plan, isClosed }: Undone,
 ): readonly string[] {
   const { key, state } = run;
   if (record.state === 'skipped' || plan.operations[planned.operation]?.effect === 'read') return [];
@@ -95,7 +98,7 @@ function judgeEffect(
     violations.push(`${key} ${record.id} is failed, but it happened and stays`);
   const isToBeUndone =
     state === 'compensated' ||
-    state === 'cancelled' ||
+    (state === 'cancelled' && !isClosed) ||
     (state === 'succeeded' && isGivenUp && plan.onFailure === 'compensate');
   if (isToBeUndone && planned.compensate !== undefined && made !== undefined && !isRemoved)
     violations.push(`${key} is ${state}, but ${record.id} was not undone`);
@@ -206,6 +209,16 @@ function judgeCancelled({ key }: RunSummary, trace: readonly LedgerEntry[]): rea
   return isInVain ? [`${key} was cancelled, and succeeded`] : [];
 }
 
+/** What somebody has taken as it stands stays so. */
+function judgeClosed({ key }: RunSummary, trace: readonly LedgerEntry[]): readonly string[] {
+  const closed = trace.find(({ details }) => details['action'] === 'close');
+  const after = trace.find(
+    ({ kind, sequence }) =>
+      closed !== undefined && sequence > closed.sequence && (SENDING.has(kind) || kind === 'compensation'),
+  );
+  return after === undefined ? [] : [`${key} was closed, and goes on at ${after.step} (${after.kind})`];
+}
+
 const FORWARD: ReadonlySet<string> = new Set([
   'intent',
   'attempt',
@@ -222,7 +235,7 @@ function judgePutOff({ key }: RunSummary, trace: readonly LedgerEntry[]): readon
   const forward = trace.filter(({ step }) => step !== undefined && !/^(compensate|guard):/.test(step));
   return forward.flatMap((entry, at) => {
     const { step, details } = entry;
-    if (details['code'] !== OPEN_CODE) return [];
+    if (!PUT_OFF.has(details['code'])) return [];
     if (details['outcome'] === 'failed' || details['to'] === 'failed')
       return [`${key}: ${step} failed of a connection that it was to wait for`];
     // Of what may have been sent tries are counted, once it has waited for long.

@@ -52,6 +52,8 @@ export class Life {
   readonly #coverage: Coverage;
   /** A process came up after a crash. */
   onUp?: () => void;
+  /** A process is about to be gone, or its disk took no write. */
+  onEnd?: (how: 'killed' | 'diskFailed') => void;
   #hung = Promise.withResolvers<void>();
   #crashing: Promise<void> | undefined;
   #crashed = Promise.withResolvers<void>();
@@ -142,6 +144,7 @@ export class Life {
     else if (this.#bench.underWay.length > 0) this.#coverage.saw('crash with a batch under way');
     const crashed = this.#crashed;
     this.#crashed = Promise.withResolvers<void>();
+    this.onEnd?.('killed');
     const opening = this.#bench.crash(torn);
     if (torn?.kind !== undefined) this.#coverage.saw(torn.kind);
     this.#crashing = opening.then(() => {
@@ -166,7 +169,10 @@ export class Life {
       if (this.#bench.underWay.length > 1) this.#coverage.saw('write fails with another one handed over');
       if (how === 'torn') this.crash(before && new TornWrite(before, this.#random));
       else {
-        if (life === this.crashes) this.isDiskBroken = true;
+        if (life === this.crashes) {
+          this.isDiskBroken = true;
+          this.onEnd?.('diskFailed');
+        }
         this.#coverage.saw(happeningOf[how]);
       }
     });
@@ -203,7 +209,11 @@ export class Life {
     // What is killed meanwhile is never over.
     while (!isOver && life === this.crashes) {
       await this.#orStalled(over);
-      if (!isOver && life === this.crashes) this.#bench.clock.advance(PUSH_MS);
+      if (isOver || life !== this.crashes) continue;
+      // To what is due first: what it does is done before more time passes.
+      const { clock } = this.#bench;
+      const dueMs = Math.max(0, (clock.next ?? Number.POSITIVE_INFINITY) - clock.now());
+      clock.advance(Math.min(PUSH_MS, dueMs));
     }
   }
 

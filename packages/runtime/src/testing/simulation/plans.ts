@@ -74,6 +74,15 @@ export const SHIPPING = planFor({
   steps: [call('label', 'acme.create')],
 });
 
+/** Beside the orders, over the same connection: where its guard is small, they share it. */
+export const RECEIPTS = planFor({
+  pipeline: 'receipts',
+  trigger: { event: 'shop.paid' },
+  identity: { key: { expression: 'event.order' }, retainMs: 86_400_000 },
+  limits: { concurrency: 3, deadlineMs: 600_000 },
+  steps: [call('r0', 'acme.get'), call('r1', 'acme.put'), call('r2', 'acme.create')],
+});
+
 const forPayment = (id: string): PlanStep =>
   step('wait', id, {
     for: { event: 'shop.paid', match: 'signal.order == event.id', withinMs: WAIT_MS, onExpiry: 'fail' },

@@ -27,6 +27,8 @@ export class Sender {
   readonly #coverage: Coverage;
   /** What breaks a promise while it happens. */
   readonly violations: string[] = [];
+  /** What a new order must start, as long as that is known: another object after each change. */
+  inForce: () => { readonly planHash: string } | undefined = () => undefined;
 
   constructor(bench: Bench, random: Random, life: Life, coverage: Coverage) {
     this.#bench = bench;
@@ -84,6 +86,7 @@ export class Sender {
       const life = this.#life.crashes;
       const before = this.#runOf(payload)?.state;
       const told = this.#bench.entries.length;
+      const inForce = this.inForce();
       if (this.#bench.underWay.length > 0) this.#coverage.saw('event while a batch is being written');
       if (event === 'shop.paid' && isWaitUnderWay(this.#bench))
         this.#coverage.saw('event while a wait is being written');
@@ -104,6 +107,8 @@ export class Sender {
       if (!result.ok) throw new Error(result.failure.message);
       if (result.flaggedOff !== undefined) this.flaggedOff.add(deliveryId);
       if (result.older !== undefined) this.#coverage.saw('older event late');
+      if (event === 'shop.ordered' && inForce === this.inForce())
+        this.#judgeVersion(payload, inForce, result);
       if (event === 'shop.ordered') this.#judgeDuplicate(payload, { state: before, told }, result);
       return result.runs.length > 0;
     }
@@ -126,6 +131,18 @@ export class Sender {
       .some(({ kind, runId }) => kind === 'state' && runId === now.runId);
     if (before.state === now.state && !hasMoved && told.state !== now.state)
       this.violations.push(`a duplicate of ${now.key} was told ${told.state}, and it is ${now.state}`);
+  }
+
+  /** What comes starts what was deployed last, or what was gone back to. */
+  #judgeVersion(
+    payload: Json,
+    inForce: { readonly planHash: string } | undefined,
+    { runs }: Extract<AcceptResult, { ok: true }>,
+  ): void {
+    const isNew = runs.some(({ pipeline, started }) => pipeline === 'orders' && started);
+    const run = this.#runOf(payload);
+    if (inForce !== undefined && isNew && run !== undefined && run.planHash !== inForce.planHash)
+      this.violations.push(`${run.key} was started with version ${run.version}, which was not in force`);
   }
 
   /** Is about to be sent: a run that is on its way to the disk may come after it. */

@@ -7,13 +7,17 @@ import { emptyFile } from '../empty-file.ts';
 import { keysNamed } from '../keys.ts';
 import { childrenOf } from './children.ts';
 import { Coverage, type Happening } from './coverage.ts';
+import { Deployer } from './deployer.ts';
+import { guardingOf } from './guarding.ts';
 import { History, type Witness } from './history.ts';
 import { judge } from './judge.ts';
 import { judgeLedger } from './judge-ledger.ts';
+import { judgeWire } from './judge-wire.ts';
 import { Endless } from './life.ts';
-import { nextVersion, randomPlan, SHIPPING, themeOf } from './plans.ts';
+import { nextVersion, RECEIPTS, randomPlan, SHIPPING, themeOf } from './plans.ts';
 import { slownessOf } from './slowness.ts';
 import { SwitchHand } from './switch-hand.ts';
+import { Wire } from './wire.ts';
 import { World } from './world.ts';
 
 export interface Simulation {
@@ -53,14 +57,25 @@ export async function simulate(
   const versions = [first, [...childrenOf(next), next]];
   const coverage = new Coverage();
   const start = { begun: emptyFile(), logPages: LOG_PAGES, checkpoints: { everyRows: 20 }, slowness };
-  const bench = await openBenchWith(start, [SHIPPING, ...first]);
+  const guarding = guardingOf(seed, theme);
+  const beside = guarding === undefined ? [SHIPPING] : [SHIPPING, RECEIPTS];
+  const bench = await openBenchWith(start, [...beside, ...first]);
   if (seed % ENCRYPTED_EVERY === 0) {
     // From the second start on: at once, or in the midst, so that what was stored until then is taken over while runs go on.
     bench.encryption = keysNamed('k1');
     if (seed % (2 * ENCRYPTED_EVERY) === 0) await bench.restart();
   }
   const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000), coverage);
-  const world = new World(bench, random, { hand, theme, coverage, versions, meanwhile: slowness?.random });
+  const wire = guarding && new Wire(bench, guarding, coverage);
+  const world = new World(bench, random, {
+    hand,
+    theme,
+    coverage,
+    deployerOf: (life) =>
+      new Deployer(bench, seededRandom(seed + 5_000_000), hand, { life, coverage, versions }),
+    meanwhile: slowness?.random,
+    wire,
+  });
   const seen = (violations: readonly string[], runs: readonly RunSummary[]): Simulation => ({
     seed,
     violations,
@@ -81,7 +96,8 @@ export async function simulate(
         coverage.saw('run held by a closed window');
     const told = hand.judge(world.flaggedOff);
     const ledger = await judgeLedger(bench);
-    return seen([...promises, ...world.violations, ...told, ...ledger], runs);
+    const carried = wire === undefined ? [] : judgeWire(wire, world.isClockSet);
+    return seen([...promises, ...world.violations, ...carried, ...told, ...ledger], runs);
   };
   try {
     return await Promise.race([lived(), world.life.endless]);

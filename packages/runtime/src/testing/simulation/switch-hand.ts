@@ -101,7 +101,22 @@ export class SwitchHand {
   /** All switches off: what was held must come to an end. */
   async liftAll(): Promise<void> {
     await this.#work;
-    for (const { id } of this.#bench.runtime.switches()) await this.#lift(id);
+    for (const { id } of this.#own()) await this.#lift(id);
+  }
+
+  /** Somebody else changes a switch meanwhile. */
+  async beside<T>(change: Promise<T>): Promise<T> {
+    this.#asked++;
+    try {
+      return await change;
+    } finally {
+      this.#asked--;
+    }
+  }
+
+  /** What holds something: the others are the deployer's. */
+  #own(): readonly Switch[] {
+    return this.#bench.runtime.switches().filter(({ kind }) => kind !== 'rollback' && kind !== 'scale');
   }
 
   /** At the end: what a flag kept back is said, and each replay has come to an end. */
@@ -139,8 +154,7 @@ export class SwitchHand {
 
   async #switch(): Promise<void> {
     while (this.life().up !== undefined) await this.life().up;
-    const { runtime } = this.#bench;
-    const set = runtime.switches();
+    const set = this.#own();
     if (set.length > 0 && this.#random.next() < 0.6)
       return this.#lift(set[Math.floor(this.#random.next() * set.length)]!.id);
     return this.#set(this.#request());

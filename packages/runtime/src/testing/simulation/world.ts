@@ -1,10 +1,21 @@
 import type { CallRequest } from '@tenon/connector';
 import { type Random, seededRandom } from '@tenon/model';
-import type { Plan } from '@tenon/pipeline';
 import type { LedgerEntry } from '../../runtime.ts';
 import { type Bench, refused, tooMany } from '../bench.ts';
 import type { Coverage } from './coverage.ts';
-import { BUSYNESS, FAULTS, LOST_ANSWERS, OLD, OPEN, REFUSALS, SLOWNESS, STALLS } from './faults.ts';
+import type { Deployer } from './deployer.ts';
+import {
+  BUSYNESS,
+  behindGuards,
+  FAULTS,
+  LOST_ANSWERS,
+  OLD,
+  OPEN,
+  PROBED,
+  REFUSALS,
+  SLOWNESS,
+  STALLS,
+} from './faults.ts';
 import type { Witness } from './history.ts';
 import { Life } from './life.ts';
 import { Meanwhile } from './meanwhile.ts';
@@ -13,6 +24,7 @@ import { ACCOUNTS, ENOUGH, pick, type Theme } from './plans.ts';
 import { Sender } from './sender.ts';
 import type { SwitchHand } from './switch-hand.ts';
 import { Weather } from './weather.ts';
+import type { Wire } from './wire.ts';
 
 const ROUNDS_MAX = 400;
 /** At the end; the lane of replays looks ten times a second while something is in it. */
@@ -38,6 +50,8 @@ const MORE_FAULTS: Readonly<Partial<Record<Theme, number>>> = {
   setBack: 0.3,
   deadlines: 0.5,
 };
+/** How much more often where a breaker is to open and its probes are to take their time. */
+const PROBED_RATE = 0.3;
 /** How often somebody else writes an account just before a run does. */
 const OTHERS_RATE = 0.2;
 /** Things of others, at most, that stand before ours in a listing whose pages are counted. */
@@ -54,6 +68,13 @@ const REFUSED_REPEAT_RATE = 0.3;
 const WORST_CRASH_RATE = 0.5;
 /** How long a breaker is open: longer than all attempts of a call. */
 const OPEN_MS_MAX = 60_000;
+/** How often everything comes once more, and how much later: less than keys are kept for. */
+const LATER_RATE = 0.2;
+const LATER_MS = 12 * 3_600_000;
+/** Longer than between two looks of that lane. */
+const LANE_MS = 1_000;
+/** Until what was due meanwhile is done. */
+const LATER_ROUNDS = 20;
 /** How often the process dies as the clock is set. */
 const CRASH_AT_SET_RATE = 0.2;
 
@@ -71,9 +92,7 @@ export class World {
   readonly #operator: Operator;
   readonly #weather: Weather;
   readonly #coverage: Coverage;
-  /** Versions of a pipeline, each with the plans that it runs, in the order in which they are deployed. */
-  readonly #versions: readonly (readonly Plan[])[];
-  #deployed = 0;
+  readonly #deployer: Deployer;
   /** Orders that were sent. */
   #sent = 0;
   /** Things of others that there were. */
@@ -83,6 +102,8 @@ export class World {
   /** The connection takes nothing until then. */
   #openUntilMs = 0;
   readonly #hasStalls: boolean;
+  readonly #isGuarded: boolean;
+  readonly #isProbing: boolean;
   /** The process that made the last call; it may have died in it, and hears no answer. */
   #caller = 0;
   readonly #waiting = new Map<string, { readonly untilMs: number; readonly ups: number }>();
@@ -100,15 +121,18 @@ export class World {
       hand,
       theme,
       coverage,
-      versions,
+      deployerOf,
       meanwhile,
+      wire,
     }: {
       readonly hand: SwitchHand;
       readonly theme: Theme;
       readonly coverage: Coverage;
-      readonly versions: readonly (readonly Plan[])[];
+      deployerOf(life: Life): Deployer;
       /** Where batches take time: what comes meanwhile is drawn from it. */
       readonly meanwhile: Random | undefined;
+      /** Where guards stand between. */
+      readonly wire: Wire | undefined;
     },
   ) {
     this.#bench = bench;
@@ -117,17 +141,24 @@ export class World {
     this.#theme = theme;
     this.#isSlow = meanwhile !== undefined;
     this.#coverage = coverage;
-    this.#versions = versions;
     this.life = new Life(bench, random, coverage);
+    this.#deployer = deployerOf(this.life);
     this.#sender = new Sender(bench, random, this.life, coverage);
+    this.#sender.inForce = () => this.#deployer.inForce;
     this.#operator = new Operator(bench, random, this.life, coverage);
     this.#weather = new Weather(bench, random, coverage, theme);
-    this.#hasStalls = theme === 'crowd' || (random.next() < 0.25 && theme !== 'deadlines');
+    const stallRate = wire === undefined ? 0.25 : 0.6;
+    this.#hasStalls = theme === 'crowd' || (random.next() < stallRate && theme !== 'deadlines');
+    this.#isGuarded = wire !== undefined;
     const usual = USUAL_FAULTS[theme] ?? FAULTS;
-    const faults =
+    const own =
       theme === 'crowd' ? SLOWNESS : this.#hasStalls && theme !== 'setBack' ? [...usual, ...STALLS] : usual;
+    this.#isProbing = wire?.guarding.isProbing === true;
+    const faults = this.#isProbing ? PROBED : this.#isGuarded ? behindGuards(own) : own;
+    this.life.onEnd = (how) => wire?.[how]();
     hand.life = () => ({ number: this.life.crashes, over: this.life.over, up: this.life.next });
-    const faultRate = random.next() * 0.4 + (MORE_FAULTS[theme] ?? 0);
+    const more = this.#isProbing ? PROBED_RATE : (MORE_FAULTS[theme] ?? 0);
+    const faultRate = random.next() * 0.4 + more;
     const crashRate = random.next() * (FEW_CRASHES.has(theme) ? 0.01 : 0.08);
     const diskRate = random.next() < 0.3 ? 0.02 : 0;
     const others = seededRandom(Math.floor(random.next() * 2 ** 32));
@@ -245,8 +276,12 @@ export class World {
   get witness(): Witness {
     const { acknowledged, paidAtMs, paidEarly, lines, versions } = this.#sender;
     const { crashes, ups } = this.life;
-    const isTimeUneven = this.#hasStalls || this.#weather.hasWindows || this.#weather.jumps > 0;
+    const isTimeUneven = this.#hasStalls || this.#isGuarded || this.#weather.hasWindows || this.isClockSet;
     return { acknowledged, paidAtMs, paidEarly, lines, versions, crashes, ups, isTimeUneven };
+  }
+
+  get isClockSet(): boolean {
+    return this.#weather.jumps > 0;
   }
 
   /** What broke a promise while it happened. */
@@ -269,8 +304,8 @@ export class World {
     const least = LEAST_EVENTS[this.#theme] ?? 1;
     const events = Math.max(least, 1 + Math.floor(random.next() ** 2 * 8));
     // Sometimes those of one account come at one moment.
-    const together =
-      this.#theme === 'crowd' || random.next() < (this.#theme === 'writes' ? 0.7 : 0.3) ? 4 : 1;
+    const togetherRate = this.#theme === 'writes' || this.#isProbing ? 0.7 : 0.3;
+    const together = this.#theme === 'crowd' || random.next() < togetherRate ? 4 : 1;
     // Sometimes others come when these are on their way, or have ended.
     const isSpread = this.#theme !== 'crowd' && random.next() < 0.4;
     this.#sent = isSpread ? 1 + Math.floor(random.next() * events) : events;
@@ -295,7 +330,8 @@ export class World {
       }
       if (random.next() < 0.05) await this.#sender.order(any(), random.next() < 0.3 ? undefined : round);
       if (this.#sent < events && random.next() < 0.4) await this.#sender.order(`o${this.#sent++}`);
-      if (random.next() < 0.04) await this.#deploy();
+      if (random.next() < 0.04) await this.#deployer.deploy();
+      await this.#deployer.act();
       if (random.next() < 0.04) await this.#erase(any());
       if (this.#weather.blow()) this.life.maybeCrash(CRASH_AT_SET_RATE, 'crash when the clock was set');
       if (random.next() < (this.#theme === 'waits' ? 0.3 : 0.03)) {
@@ -308,6 +344,33 @@ export class World {
       if (!this.#passTime() && !(await this.#operator.act(false)) && this.#sent >= events) break;
     }
     await this.#comeToAnEnd();
+    // Keys are kept by the wall clock: set forward, it may be past what they are kept for.
+    if (!this.isClockSet && this.#random.next() < LATER_RATE) await this.#muchLater();
+  }
+
+  /** A broker that was away for long hands over all that it had not heard an acknowledgement of. */
+  async #muchLater(): Promise<void> {
+    const { clock, target } = this.#bench;
+    // A lane of replays that waits for a person looks ten times a second.
+    if ((clock.next ?? Number.POSITIVE_INFINITY) - clock.now() < LANE_MS) return;
+    clock.advance(LATER_MS);
+    for (let round = 0; round < LATER_ROUNDS; round++) {
+      await this.#settled();
+      if (!this.#passTime()) break;
+    }
+    const known = Array.from({ length: this.#sent }, (_, index) => `o${index}`).filter(
+      (id) => this.#bench.runtime.runs({ pipeline: 'orders', key: id }).length > 0,
+    );
+    const before = { calls: target.calls.length, runs: this.#bench.runtime.runs({ limit: 1_000 }).length };
+    for (const id of known) {
+      this.#coverage.saw('redelivered when the run had ended long before');
+      await this.#sender.order(id);
+      await this.#sender.order(id, LAST_ROUNDS_MAX);
+      await this.#settled();
+    }
+    const after = { calls: target.calls.length, runs: this.#bench.runtime.runs({ limit: 1_000 }).length };
+    if (after.calls > before.calls || after.runs > before.runs)
+      this.#violations.push('what was handed over once more, long after its run had ended, did something');
   }
 
   #erase(id: string): Promise<void> {
@@ -327,6 +390,7 @@ export class World {
     await this.#settled();
     this.#weather.clear();
     await this.#hand.liftAll();
+    await this.#deployer.liftAll();
     this.#operator.isPrompt = true;
     let told = 0;
     for (let round = 0, quiet = 0; round < LAST_ROUNDS_MAX; round++, quiet++) {
@@ -373,16 +437,6 @@ export class World {
   #touch(account: string): void {
     this.#coverage.saw('write by somebody else');
     this.#bench.target.touch(account, 'theirs');
-  }
-
-  /** The other version becomes the active one; runs that are under way stay with theirs. */
-  async #deploy(): Promise<void> {
-    while (this.life.crashing !== undefined) await this.life.crashing;
-    const next = this.#versions[++this.#deployed % this.#versions.length]!;
-    const activated = Promise.all(next.map((plan) => this.#bench.runtime.activate(plan)));
-    // A disk that fails stops the process, which is seen to elsewhere.
-    await this.life.heard(activated.catch(() => undefined));
-    this.#coverage.saw('deploy');
   }
 
   async #settled(): Promise<void> {

@@ -1,0 +1,51 @@
+import type { OperationDefaults } from '@tenon/connector';
+import { codeOf } from './judge-wire.ts';
+import type { WireCall, WireEvent } from './wire.ts';
+
+/** Retries of all runs are no more than a share of the calls of two windows, or a few; and none is kept back before there are so many. */
+export function judgeRetryBudget(
+  events: readonly WireEvent[],
+  { share, windowMs, minimum }: NonNullable<OperationDefaults['retryBudget']>,
+  isClockSet: boolean,
+): readonly string[] {
+  const violations: string[] = [];
+  const asked: WireCall[] = [];
+  /** Retries that were sent, or are in a line, and that are not forgotten. */
+  let retries: WireCall[] = [];
+  let known: WireCall[] = [];
+  for (const event of events) {
+    if (event.is === 'killed' || event.is === 'stopped') {
+      const knownUntilMs = event.is === 'killed' ? event.knownUntilMs : event.atMs;
+      // Windows are kept over a restart by the wall clock.
+      known = isClockSet ? [] : known.filter(({ askedAtMs }) => askedAtMs < knownUntilMs);
+      retries = retries.filter(({ sentAtMs }) => sentAtMs !== undefined);
+    }
+    if (event.is === 'asked') {
+      asked.push(event.call);
+      if (event.call.request.isRetry === true) retries.push(event.call);
+    }
+    if (event.is === 'sent' && event.call.request.isRetry === true) {
+      const { askedAtMs } = event.call;
+      const isBefore = (one: WireCall, spanMs: number): boolean =>
+        one.askedAtMs <= askedAtMs && one.askedAtMs > askedAtMs - spanMs;
+      const before = known.filter((one) => isBefore(one, windowMs)).length;
+      const calls = asked.filter((one) => isBefore(one, 2 * windowMs)).length;
+      if (before >= Math.max(minimum, share * calls))
+        violations.push(`${before + 1} retries were sent among ${calls} calls`);
+      known.push(event.call);
+    }
+    if (event.is !== 'told' || event.call.sentAtMs !== undefined) continue;
+    const made = retries.filter(
+      (one) => one !== event.call && one.askedAtMs > event.atMs - 2 * windowMs && !hasLeft(one, event.atMs),
+    ).length;
+    if (codeOf(event) !== 'CONNECTION_RETRIES_SPENT') continue;
+    if (made < minimum)
+      violations.push(`a retry was kept back when ${made} were made, of at least ${minimum}`);
+  }
+  return violations;
+}
+
+/** It was not sent, and who asks now cannot have met it in a line. */
+function hasLeft({ sentAtMs, toldAtMs }: WireCall, atMs: number): boolean {
+  return sentAtMs === undefined && toldAtMs !== undefined && toldAtMs < atMs;
+}

@@ -1,0 +1,91 @@
+import { judgeBreaker } from './judge-breaker.ts';
+import { judgeQuota } from './judge-quota.ts';
+import { judgeRetryBudget } from './judge-retry-budget.ts';
+import type { Wire, WireEvent } from './wire.ts';
+
+/**
+ * What a connection declares is kept, by whichever pipelines use it and over restarts, and nothing is kept back without a ground: by the calls
+ * that were seen before and behind its guard, and its policy. Shares nothing with the guards.
+ */
+export function judgeWire(
+  { events, guarding: { policy }, violations }: Wire,
+  /** The clock was set: what is kept over a restart is kept by it. */
+  isClockSet: boolean,
+): readonly string[] {
+  const { rateLimit, breaker, retryBudget, inFlightMax, timeoutMs } = policy;
+  return [
+    ...violations,
+    ...judgeLines(events, timeoutMs),
+    ...judgeInFlight(events, inFlightMax),
+    ...judgeHolds(events, isClockSet),
+    ...(rateLimit === undefined ? [] : judgeQuota(events, rateLimit, isClockSet)),
+    ...(breaker === undefined ? [] : judgeBreaker(events, breaker, isClockSet)),
+    ...(retryBudget === undefined ? [] : judgeRetryBudget(events, retryBudget, isClockSet)),
+  ];
+}
+
+/** Nobody stands in a line for longer than its timeout. */
+function judgeLines(events: readonly WireEvent[], timeoutMs: number): readonly string[] {
+  return events.flatMap((event) => {
+    if (event.is !== 'sent' && event.is !== 'told') return [];
+    const { call } = event;
+    if (event.is === 'told' && call.sentAtMs !== undefined) return [];
+    const lineMs = event.atMs - call.askedAtMs;
+    return lineMs <= timeoutMs
+      ? []
+      : [`${call.request.operation.name} left the line of its connection after ${lineMs} ms`];
+  });
+}
+
+function judgeInFlight(events: readonly WireEvent[], inFlightMax: number): readonly string[] {
+  let inFlight = 0;
+  const violations: string[] = [];
+  let waiting = 0;
+  /** Who gives up in the moment in which a place is free may be told before. */
+  let freeAtMs = Number.NaN;
+  for (const event of events) {
+    if (event.is === 'killed' || event.is === 'stopped') inFlight = waiting = 0;
+    if (event.is === 'asked') waiting++;
+    if (event.is === 'told' && event.call.sentAtMs === undefined) {
+      waiting--;
+      if (codeOf(event) === 'CONNECTION_BUSY' && inFlight + waiting < inFlightMax && freeAtMs !== event.atMs)
+        violations.push(`a call found no place, with ${inFlight} in flight and ${waiting} in lines`);
+    }
+    if (event.is === 'sent') {
+      waiting--;
+      if (++inFlight > inFlightMax)
+        violations.push(`${inFlight} calls were in flight over a connection that takes ${inFlightMax}`);
+    }
+    const isFree = event.is === 'ended' || (event.is === 'told' && event.call.sentAtMs === undefined);
+    if (event.is === 'ended') inFlight--;
+    if (isFree) freeAtMs = event.atMs;
+  }
+  return violations;
+}
+
+/** Who asks to be left alone is, by every call. */
+function judgeHolds(events: readonly WireEvent[], isClockSet: boolean): readonly string[] {
+  let holds: { readonly sinceMs: number; readonly untilMs: number }[] = [];
+  const violations: string[] = [];
+  for (const event of events) {
+    const { atMs } = event;
+    if (event.is === 'killed') holds = holds.filter(({ sinceMs }) => sinceMs < event.knownUntilMs);
+    if (isClockSet && (event.is === 'killed' || event.is === 'stopped')) holds = [];
+    // By then its guard has heard of it.
+    if (event.is === 'told' && event.call.endedAtMs !== undefined && event.call.result?.ok === false) {
+      const { retryAfterMs = 0 } = event.call.result.failure;
+      if (retryAfterMs > 0) holds.push({ sinceMs: atMs, untilMs: event.call.endedAtMs + retryAfterMs });
+    }
+    if (event.is === 'sent' && holds.some(({ untilMs }) => atMs < untilMs))
+      violations.push(
+        `${event.call.request.operation.name} was sent though the other side had asked to be left alone`,
+      );
+  }
+  return violations;
+}
+
+/** Of what the guard told. */
+export function codeOf(event: WireEvent): string | undefined {
+  if (event.is !== 'told' || event.call.told === undefined || event.call.told.ok) return undefined;
+  return event.call.told.failure.code;
+}

@@ -1,0 +1,204 @@
+import {
+  type BreakerState,
+  type CallRequest,
+  type CallResult,
+  guardedTransport,
+  type Transport,
+} from '@tenon/connector';
+import type { SteadyClock } from '@tenon/model';
+import { type Bench, failure } from '../bench.ts';
+import type { Coverage, Happening } from './coverage.ts';
+import type { Guarding } from './guarding.ts';
+
+/** A call over the guarded connection, which is one for all plans, as it is seen before its guard and behind it. Times are those that really passed. */
+export interface WireCall {
+  readonly request: CallRequest;
+  readonly askedAtMs: number;
+  sentAtMs?: number;
+  /** What came of it behind the guard, to whoever still listened. */
+  result?: CallResult;
+  endedAtMs?: number;
+  /** What the guard told. */
+  told?: CallResult;
+  toldAtMs?: number;
+}
+
+/** What was seen, one after another. */
+export type WireEvent = { readonly atMs: number } & (
+  | { readonly is: 'asked' | 'sent' | 'ended' | 'told'; readonly call: WireCall }
+  | { readonly is: 'state'; readonly state: BreakerState }
+  /** The process died, and what it had not stored by `knownUntilMs` with it. */
+  | { readonly is: 'killed'; readonly knownUntilMs: number }
+  /** It was stopped, and has stored all that it knew. */
+  | { readonly is: 'stopped' }
+);
+
+/** Most time between a call and its being on the disk. */
+const KEPT_WITHIN_MS = 500;
+const noAnswer: CallResult = {
+  ok: false,
+  failure: failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost'),
+};
+const HAPPENINGS = {
+  open: 'breaker opened',
+  halfOpen: 'breaker let probes through',
+  closed: 'breaker closed again',
+} as const satisfies Record<BreakerState, Happening>;
+const PUT_OFF: Readonly<Partial<Record<string, Happening>>> = {
+  CONNECTION_QUOTA_SPENT: 'quota spent',
+  CONNECTION_BUSY: 'connection busy',
+  CONNECTION_RETRIES_SPENT: 'retry budget spent',
+};
+/** What a step's record of an attempt, or of a look, stands under. */
+const SETTLING: ReadonlySet<string> = new Set(['outcome', 'attempt', 'probe']);
+
+/**
+ * Puts the real guards between the runtimes of a simulation and its target, over the simulated clock, and writes down what is asked of them and
+ * what leaves them. It judges nothing but what only this moment can tell: see `judge-wire.ts`.
+ */
+export class Wire {
+  readonly events: WireEvent[] = [];
+  readonly violations: string[] = [];
+  readonly guarding: Guarding;
+  readonly #bench: Bench;
+  readonly #coverage: Coverage;
+  /** From when on this process' disk has refused what it was to write. */
+  #brokenAtMs: number | undefined;
+
+  constructor(bench: Bench, guarding: Guarding, coverage: Coverage) {
+    this.#bench = bench;
+    this.#coverage = coverage;
+    this.guarding = guarding;
+    bench.guard = (inner, connection, clock, isDead) => this.#guarded(inner, connection, clock, isDead);
+    bench.onStopped = () => {
+      this.#ended();
+      this.events.push({ is: 'stopped', atMs: bench.clock.steady() });
+    };
+  }
+
+  diskFailed(): void {
+    this.#brokenAtMs ??= this.#bench.clock.steady();
+  }
+
+  killed(): void {
+    const atMs = this.#bench.clock.steady();
+    const knownUntilMs = (this.#brokenAtMs ?? atMs) - KEPT_WITHIN_MS;
+    this.#ended();
+    this.events.push({ is: 'killed', atMs, knownUntilMs });
+  }
+
+  #ended(): void {
+    this.#brokenAtMs = undefined;
+    const last = this.events.findLast(({ is }) => is === 'state');
+    if (last?.is === 'state' && last.state === 'open') this.#coverage.saw('breaker open over a restart');
+  }
+
+  #guarded(inner: Transport, connection: string, clock: SteadyClock, isDead: () => boolean): Transport {
+    const { policy, deadlineMs } = this.guarding;
+    /** By what a guard hands on as it is, of each call another. */
+    const asked = new WeakMap<() => boolean, { readonly call: WireCall; readonly entries: number }>();
+    const wire: Transport = {
+      call: async (request) => {
+        if (isDead()) return new Promise(() => {});
+        const { call, entries } = asked.get(request.isCalledOff!)!;
+        call.sentAtMs = clock.steady();
+        if (call.sentAtMs > call.askedAtMs) this.#coverage.saw('call in a line');
+        this.#see('sent', call);
+        this.#judgeSettled(call, entries);
+        const result = await this.#answered(inner.call(request), deadlineMs, clock);
+        if (isDead()) return result;
+        call.result = result;
+        call.endedAtMs = clock.steady();
+        this.#see('ended', call);
+        return result;
+      },
+      close: () => inner.close(),
+    };
+    const guard = guardedTransport(wire, policy, {
+      clock: this.#waiting(clock),
+      connection,
+      grants: 'all',
+      onBreaker: (state) => {
+        if (isDead()) return;
+        this.#coverage.saw(HAPPENINGS[state]);
+        this.events.push({ is: 'state', atMs: clock.steady(), state });
+      },
+    });
+    return {
+      ...guard,
+      call: async (request) => {
+        const call: WireCall = { request, askedAtMs: clock.steady() };
+        asked.set(request.isCalledOff!, { call, entries: this.#bench.entries.length });
+        this.#see('asked', call);
+        const told = await guard.call(request);
+        if (isDead()) return told;
+        call.told = told;
+        call.toldAtMs = clock.steady();
+        this.#seeTold(call, told);
+        this.#see('told', call);
+        return told;
+      },
+    };
+  }
+
+  #see(is: 'asked' | 'sent' | 'ended' | 'told', call: WireCall): void {
+    this.events.push({ is, atMs: this.#bench.clock.steady(), call });
+  }
+
+  #seeTold({ sentAtMs }: WireCall, told: CallResult): void {
+    if (told.ok || sentAtMs !== undefined) return;
+    const happening = told.calledOff
+      ? 'call that was not sent when its turn came'
+      : PUT_OFF[told.failure.code];
+    if (happening !== undefined) this.#coverage.saw(happening);
+  }
+
+  /** What stands in a line of a guard moves by nothing but time, as a call does that hangs. */
+  #waiting(clock: SteadyClock): SteadyClock {
+    const { target } = this.#bench;
+    return {
+      ...clock,
+      setTimer: (delayMs, fire) => {
+        const line = {};
+        target.hanging.add(line);
+        target.onHang?.();
+        const cancel = clock.setTimer(delayMs, () => {
+          target.hanging.delete(line);
+          fire();
+        });
+        return () => {
+          target.hanging.delete(line);
+          cancel();
+        };
+      },
+    };
+  }
+
+  /** A transport's own timeout: what comes later comes to nobody. */
+  #answered(answer: Promise<CallResult>, deadlineMs: number, clock: SteadyClock): Promise<CallResult> {
+    return new Promise((resolve) => {
+      let isOver = false;
+      const cancel = clock.setTimer(deadlineMs, () => {
+        isOver = true;
+        resolve(noAnswer);
+      });
+      void answer.then((result) => {
+        if (isOver) this.#coverage.saw('answer that comes when nobody waits for it');
+        cancel();
+        resolve(result);
+      });
+    });
+  }
+
+  /** It was asked for so many entries ago; once its attempt is on record it may not be sent any more. */
+  #judgeSettled({ request }: WireCall, entries: number): void {
+    const { runId, step } = request.origin ?? {};
+    const settled = this.#bench.entries
+      .slice(entries)
+      .find((entry) => SETTLING.has(entry.kind) && entry.runId === runId && entry.step === step);
+    if (settled !== undefined)
+      this.violations.push(
+        `${request.operation.name} of ${step} was sent after its runtime had given it up (entry ${settled.sequence})`,
+      );
+  }
+}

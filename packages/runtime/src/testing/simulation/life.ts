@@ -213,7 +213,7 @@ export class Life {
       // To what is due first: what it does is done before more time passes.
       const { clock } = this.#bench;
       const dueMs = Math.max(0, (clock.next ?? Number.POSITIVE_INFINITY) - clock.now());
-      clock.advance(Math.min(PUSH_MS, dueMs));
+      clock.advance(dueMs > 0 ? Math.min(PUSH_MS, dueMs) : PUSH_MS);
     }
   }
 

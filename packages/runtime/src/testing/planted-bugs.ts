@@ -21,6 +21,7 @@ const settling = 'interpreter/settle.ts';
 const judge = 'interpreter/judge.ts';
 const again = 'interpreter/made-again.ts';
 const engine = 'embedded/engine.ts';
+const inForce = 'embedded/plans.ts';
 const admission = 'embedded/admission.ts';
 const inbox = 'embedded/inbox-reads.ts';
 const calls = 'embedded/calls.ts';
@@ -912,14 +913,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a deploy ends a rollback',
-    engine,
+    inForce,
     '    this.arrange(plan.pipeline);\n    const back = ',
-    '    this.#active.set(plan.pipeline, loaded);\n    const back = ',
+    '    this.active.set(plan.pipeline, loaded);\n    const back = ',
   ),
   bug(
     'a rollback is forgotten at a restart',
     engine,
-    'for (const pipeline of this.#active.keys()) this.arrange(pipeline);',
+    'for (const pipeline of this.plans.active.keys()) this.plans.arrange(pipeline);',
     '',
   ),
 ];

@@ -31,8 +31,8 @@ function judgeLines(events: readonly WireEvent[], timeoutMs: number): readonly s
     const { call } = event;
     if (event.is === 'told' && call.sentAtMs !== undefined) return [];
     const lineMs = event.atMs - call.askedAtMs;
-    // Time is moved on by a second while a stop waits.
-    return lineMs <= timeoutMs + (event.is === 'told' ? 1_000 : 0)
+    // Time is moved on by seconds while a stop waits, and who was not sent hears of it after that.
+    return lineMs <= (event.is === 'sent' ? 1 : 2) * timeoutMs
       ? []
       : [`${call.request.operation.name} left the line of its connection after ${lineMs} ms`];
   });

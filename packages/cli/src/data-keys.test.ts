@@ -205,8 +205,11 @@ describe('a key that a secret manager keeps', () => {
 it('is said at the start that begins it, once: it cannot be taken back', async () => {
   const started = async (command: CommandSpec): Promise<string> => {
     let said = '';
+    const { promise: serves, resolve: stop } = Promise.withResolvers<void>();
     const hear = (text: string): void => {
       said += text;
+      // Where it serves is the last that a start says.
+      if (text.includes('http://127.0.0.1:')) stop();
     };
     const env = {
       SHOP_URL: 'http://127.0.0.1:1',
@@ -222,7 +225,7 @@ it('is said at the start that begins it, once: it cannot be taken back', async (
       color: false,
       clock: systemClock,
       random: systemRandom,
-      interrupted: () => Promise.resolve(),
+      interrupted: () => serves,
     });
     expect(code, said).toBe(exit.clean);
     return said;

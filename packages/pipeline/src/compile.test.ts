@@ -30,6 +30,17 @@ test('roles are in the plan as they were given, and leave no trace where none is
   expect((await plan({ [PIPELINE]: edits })).owner.roles).toEqual({ logic: 'platform', triage: 'finance' });
 });
 
+test('whose event it is, is in the plan, and is no place for classed data', async () => {
+  const account = (expression: string) => ({
+    [PIPELINE]: swap('orderBy: ${ event.orderId }', `orderBy: \${ event.orderId }\n  account: ${expression}`),
+  });
+  expect((await plan(account('${ event.customer.name }'))).identity.account).toMatchObject({
+    expression: 'event.customer.name',
+  });
+  const { diagnostics } = await testWorkspace(account('${ event.customer.email }'));
+  expect(diagnostics.map(({ code }) => code)).toEqual(['classed-data-in-key']);
+});
+
 test('a review and drills change the plan only by its source', async () => {
   const rounds = swap(
     'tier: medium',

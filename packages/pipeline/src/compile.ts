@@ -72,6 +72,7 @@ export function compilePipeline(
       key: valueTemplate(identity.key),
       retainMs: identity.retain.value,
       ...(identity.orderBy && { orderBy: valueTemplate(identity.orderBy) }),
+      ...(identity.account && { account: valueTemplate(identity.account) }),
       ...(identity.orderBy && identity.version && { version: identity.version.source }),
     },
     limits: { concurrency: limits.concurrency ?? CONCURRENCY_DEFAULT, deadlineMs: limits.deadline.value },

@@ -23,6 +23,8 @@ export interface Plan {
     readonly key: ValueTemplate;
     readonly retainMs: number;
     readonly orderBy?: ValueTemplate;
+    /** Whose event it is: what flags go by. Nothing of it is kept. */
+    readonly account?: ValueTemplate;
     /** What orders the events of the entity that `orderBy` names. */
     readonly version?: string;
   };

@@ -55,6 +55,40 @@ describe('a flag', () => {
     expect(await bench.order({ id: 'x' })).toBeDefined();
   });
 
+  test('is on for the accounts that it names, whatever the keys of their events are', async () => {
+    const identity = {
+      key: { expression: 'event.id' },
+      orderBy: { expression: 'event.id' },
+      account: { expression: "default(event.account, '')" },
+      retainMs: 86_400_000,
+    };
+    bench = await openBench(planFor({ steps: [], identity }));
+    await set({ ...flag, keys: ['acme'] });
+    const taken = async (payload: { id: string; account?: string }) => {
+      const outcome = await bench.runtime.accept({
+        event: 'shop.ordered',
+        payload,
+        deliveryId: payload.id,
+        source: 'shop',
+      });
+      return outcome.ok && outcome.runs.length > 0;
+    };
+    expect(await taken({ id: '1', account: 'acme' })).toBe(true);
+    expect(await taken({ id: '2', account: 'acme' })).toBe(true);
+    expect(await taken({ id: '3', account: 'other' })).toBe(false);
+    expect(await taken({ id: '4' }), 'of nobody').toBe(false);
+    // A share is one of accounts: all events of one are taken, or none.
+    await set({ ...flag, keys: [], share: 0.5 });
+    const byAccount = new Map<string, Set<boolean>>();
+    for (let i = 0; i < 60; i++) {
+      const account = `account-${i % 12}`;
+      const known = byAccount.get(account) ?? new Set();
+      byAccount.set(account, known.add(await taken({ id: `s${i}`, account })));
+    }
+    expect([...byAccount.values()].every(({ size }) => size === 1)).toBe(true);
+    expect(new Set([...byAccount.values()].flatMap((seen) => [...seen])).size).toBe(2);
+  });
+
   test('by share takes about that share, always the same keys, and a larger share keeps them', async () => {
     bench = await openBench(planFor({ steps: [] }));
     const taken = async (share: number, prefix: string): Promise<string[]> => {

@@ -213,16 +213,11 @@ export class SwitchBoard {
   }
 
   /** The flag that keeps a pipeline from taking an event, if one does. */
-  flagAgainst(
-    pipeline: string,
-    event: string,
-    key: string,
-    orderKey: string | undefined,
-  ): FlagSwitch | undefined {
+  flagAgainst(pipeline: string, event: string, names: EventNames): FlagSwitch | undefined {
     if (this.isQuiet) return undefined;
     const flag = this.#switches.get(`flag/${pipeline}`);
     if (flag?.kind !== 'flag') return undefined;
-    return isOnFor(flag, event, key, orderKey) ? undefined : flag;
+    return isOnFor(flag, event, names) ? undefined : flag;
   }
 
   expired(nowMs: number): readonly FlagSwitch[] {
@@ -261,10 +256,18 @@ function forbids(
   return 'everything' in scope || pipelines.includes(scope.pipeline);
 }
 
-function isOnFor(flag: FlagSwitch, event: string, key: string, orderKey: string | undefined): boolean {
-  if (flag.keys.includes(key) || (orderKey !== undefined && flag.keys.includes(orderKey))) return true;
+/** What a flag may know an event by. */
+interface EventNames {
+  readonly key: string;
+  readonly orderKey?: string;
+  readonly account?: string;
+}
+
+function isOnFor(flag: FlagSwitch, event: string, { key, orderKey, account }: EventNames): boolean {
+  if ([key, orderKey, account].some((name) => name !== undefined && flag.keys.includes(name))) return true;
   if (flag.events.includes(event)) return true;
-  return flag.share > 0 && placeOf(flag.pipeline, orderKey ?? key) < flag.share;
+  // An account is on with all of its events, or off.
+  return flag.share > 0 && placeOf(flag.pipeline, account ?? orderKey ?? key) < flag.share;
 }
 
 /** Where a key stands in [0, 1): the same for ever, and apart for each pipeline. */

@@ -206,13 +206,13 @@ export const controlCommands: readonly CommandSpec[] = [
         type: 'string',
         multiple: true,
         value: '<key>',
-        help: 'a business or order key; more than once',
+        help: 'an account, or a business or order key; more than once',
       },
       event: { type: 'string', multiple: true, value: '<event>', help: 'an event, such as crm.upgraded' },
       share: {
         type: 'string',
         value: '<percent>',
-        help: 'of all keys, such as 10%; a larger share keeps them',
+        help: 'of all accounts (or keys), such as 10%; a larger share keeps them',
       },
       until: {
         type: 'string',

@@ -142,7 +142,8 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     expression(trigger.where, 'trigger', intake, 'condition');
     start = { ...start, facts: assume(trigger.where.parsed.ast, intake.environment).facts };
   }
-  for (const key of [identity?.key, identity?.orderBy]) if (key) template(key, 'identity', intake, 'text');
+  for (const key of [identity?.key, identity?.orderBy, identity?.account])
+    if (key) template(key, 'identity', intake, 'text');
   if (identity?.version) typed(identity.version, 'identity', intake, NUMBER_OR_TEXT, 'a version');
   const end = walk(spec.steps, start);
   const last = scope(end, undefined);

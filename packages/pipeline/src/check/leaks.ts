@@ -75,7 +75,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
   const isTold = input.size > 0 || [...held.values()].some(({ size }) => size > 0);
   if (!isTold && !touched(checked).some(isClassed)) return { diagnostics: found, held: new Map(), shown };
 
-  for (const key of [spec.identity?.key, spec.identity?.orderBy])
+  for (const key of [spec.identity?.key, spec.identity?.orderBy, spec.identity?.account])
     for (const expression of key ? expressionsOf(key) : []) clear(expression, 'classed-data-in-key', 'a key');
   if (spec.identity?.version) clear(spec.identity.version, 'classed-data-in-key', 'a key');
   for (const step of spec.steps) visitStep(step);

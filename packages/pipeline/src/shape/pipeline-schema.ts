@@ -381,6 +381,9 @@ export const pipelineSchema: SchemaObject = {
         key: template('Text over `event` only: the idempotency key of every effect is made from it.'),
         retain: duration('How long a repeated event is recognised.'),
         orderBy: template('Runs with the same value go one at a time, in order.'),
+        account: template(
+          'Whose event it is. A flag turns the pipeline on for chosen accounts by it, and a share of a flag is one of accounts.',
+        ),
         version: expression(
           'A number, a moment or a text that grows with each change of what `orderBy` names: an event older than one already taken is left out, recorded and counted.',
         ),

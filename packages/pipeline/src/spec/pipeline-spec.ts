@@ -35,6 +35,7 @@ export interface PipelineSpec {
     readonly key?: Template;
     readonly retain?: Located<number>;
     readonly orderBy?: Template;
+    readonly account?: Template;
     readonly version?: SpecExpression;
   };
   readonly limits?: { readonly concurrency?: number; readonly deadline?: Located<number> };
@@ -332,6 +333,7 @@ export function readPipeline(document: SpecDocument): {
       ...given('key', read.template(child(node, 'key'))),
       ...given('retain', read.duration(child(node, 'retain'))),
       ...given('orderBy', read.template(child(node, 'orderBy'))),
+      ...given('account', read.template(child(node, 'account'))),
       ...given('version', read.expression(child(node, 'version'))),
     };
   }

@@ -26,6 +26,8 @@ export interface Draft {
   readonly loaded: LoadedPlan;
   readonly key: string;
   readonly orderKey?: string;
+  /** Whose event it is, where the plan says so and it can be told. */
+  readonly account?: string;
   /** Of the entity that the order key names: an event of an older one than was taken already is left out. */
   readonly version?: EntityVersion;
   /** A person said that it may be taken though the newest version that was taken cannot be read: nobody can tell any more. */
@@ -153,9 +155,24 @@ export function draftFor(
   deliveryId: string,
   where?: string,
 ): Draft | undefined {
-  const { identity } = loaded.plan;
   // The delivery itself is no business key: only plans that are made for publishing go by it.
   const scope = { ...given, delivery: deliveryId };
+  const draft = keyed(loaded, scope, deliveryId, where);
+  const { account } = loaded.plan.identity;
+  if (draft === undefined || account === undefined) return draft;
+  // Where nobody can tell whose it is, no flag is on for it by its account; the event is none the worse.
+  const whose = loaded.template(account, scope);
+  const name = whose.ok ? keyText(whose.value) : undefined;
+  return name === undefined ? draft : { ...draft, account: name };
+}
+
+function keyed(
+  loaded: LoadedPlan,
+  scope: Readonly<Record<string, Json>>,
+  deliveryId: string,
+  where: string | undefined,
+): Draft | undefined {
+  const { identity } = loaded.plan;
   const broken = (failure: Failure): Draft => ({ loaded, key: heldKey(deliveryId), failure });
   if (where !== undefined) {
     const wanted = loaded.condition(where, scope);

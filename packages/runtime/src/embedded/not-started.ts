@@ -12,12 +12,12 @@ type Named = Omit<NewEvent, 'payload'>;
 export function flaggedOff(
   board: SwitchBoard,
   { event, source, deliveryId }: Named,
-  { loaded, key, orderKey, child }: Draft,
+  draft: Draft,
 ): Fact | undefined {
   // A child is part of a run that was taken already.
-  if (child !== undefined) return undefined;
-  const { pipeline } = loaded.plan;
-  const flag = board.flagAgainst(pipeline, event.startsWith('manual:') ? 'manual' : event, key, orderKey);
+  if (draft.child !== undefined) return undefined;
+  const { pipeline } = draft.loaded.plan;
+  const flag = board.flagAgainst(pipeline, event.startsWith('manual:') ? 'manual' : event, draft);
   if (flag === undefined) return undefined;
   return {
     kind: 'flaggedOff',

@@ -437,8 +437,7 @@ export class MemoryEngine implements Engine {
         return [{ runId: run.runId, pipeline: run.pipeline, key: run.key, started: false, state: run.state }];
       }
       if (isKnown) return [];
-      const { key, orderKey } = draft;
-      const flag = this.#board.flagAgainst(plan.pipeline, event.event, key, orderKey);
+      const flag = this.#board.flagAgainst(plan.pipeline, event.event, draft);
       if (flag !== undefined) {
         flaggedOff.push(plan.pipeline);
         return [];

@@ -83,6 +83,50 @@ describe('a refusal that the step takes as a value', () => {
     expect(bench.target.inputs('put')).toMatchObject([{ what: { refused: { code: 'permanent' } } }]);
   });
 
+  test('is nothing that a cancellation would undo, nor an effect that a replay leaves alone', async () => {
+    const plan = planFor({
+      steps: [
+        undoable('pay', 'acme.create', TAKEN),
+        step('wait', 'pause', { for: { durationMs: 60_000 } }),
+        told,
+      ],
+    });
+    bench = await openBench(plan);
+    bench.target.script = { create: [declined] };
+    await bench.order({ id: 'a' });
+    await bench.pass(1_000);
+    const filter = { pipeline: plan.pipeline, version: plan.version };
+    const cancelling = await bench.runtime.planCancel(filter, 'ana', 'a test');
+    expect(cancelling.ok && cancelling.report.runs).toMatchObject([{ key: 'a', effectsDone: [] }]);
+    await bench.pass(120_000);
+    const replaying = await bench.runtime.planReplay({ pipeline: plan.pipeline }, 'ana', 'a test');
+    expect(replaying.ok && replaying.report.runs).toMatchObject([
+      { key: 'a', effectsSkipped: ['told'], effectsToSend: [] },
+    ]);
+  });
+
+  test('is not foreseen to be undone where a run goes on undoing', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          undoable('first', 'acme.create'),
+          undoable('pay', 'acme.create', TAKEN),
+          call('told', 'acme.put'),
+        ],
+        onFailure: 'compensate',
+      }),
+    );
+    const refusedHere = { fail: failure('validation', 'X') };
+    bench.target.script = { create: [undefined, declined], put: [refusedHere], remove: [refusedHere] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('failed');
+    const replaying = await bench.runtime.planReplay({ pipeline: 'orders' }, 'ana', 'a test');
+    expect(replaying.ok && replaying.report.runs).toMatchObject([
+      { key: 'a', effectsSkipped: ['first'], effectsToSend: ['compensate:first'] },
+    ]);
+  });
+
   test('of a read is its result, too', async () => {
     bench = await openBench(planFor({ steps: [call('pay', 'acme.get', TAKEN), told] }));
     bench.target.script = { get: [absent] };

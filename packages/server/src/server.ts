@@ -1,5 +1,5 @@
 import type { OwnSchemes, WebhookManifest } from '@tenon/connector';
-import { type Clock, type Secret, thrownAt } from '@tenon/model';
+import { type Secret, type SteadyClock, thrownAt } from '@tenon/model';
 import { type Runtime, RuntimeError } from '@tenon/runtime';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { ConsumerStatus } from './consumer.ts';
@@ -24,7 +24,7 @@ export interface IntakeConnection {
 
 export interface ServerOptions {
   readonly runtime: Runtime;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
@@ -160,7 +160,7 @@ function boundIntake(
   };
   const givesWay = (): boolean => {
     const [request, sinceMs] = sending.entries().next().value ?? [];
-    if (request === undefined || clock.now() - sinceMs! < SEND_GRACE_MS) return false;
+    if (request === undefined || clock.steady() - sinceMs! < SEND_GRACE_MS) return false;
     leave(request);
     request.raw.destroy();
     return true;
@@ -182,7 +182,7 @@ function boundIntake(
       });
     }
     underWay.add(request);
-    sending.set(request, clock.now());
+    sending.set(request, clock.steady());
     reply.raw.once('close', () => leave(request));
     done();
   });

@@ -1,7 +1,7 @@
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import { allSteps } from '../loaded-plan.ts';
 import { lostChild } from '../lost-child.ts';
-import type { ReplayReport, UnknownEffects } from '../runtime.ts';
+import type { ReplayReport, StepRecord, UnknownEffects } from '../runtime.ts';
 import { lettingGoOf } from './letting-go.ts';
 import { isOfUndoing, phaseOf } from './operations.ts';
 import { placedSteps } from './placed-steps.ts';
@@ -38,9 +38,10 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
     const plan = queries.planOf(run);
     const journal = queries.journalOf(run.seq);
     const steps = placedSteps(plan.steps, journal);
-    const states = new Map(stepRecords(plan, run, journal).map(({ id, state }) => [id, state]));
-    const isDone = (place: string): boolean =>
-      states.get(place) === 'succeeded' || states.get(place) === 'compensated';
+    const records = stepRecords(plan, run, journal);
+    const over = placesOf(records, 'succeeded', 'compensated');
+    const done = placesOf(records.filter(hasEffect), 'succeeded');
+    const had = placesOf(records.filter(hasEffect), 'succeeded', 'compensated');
     const canSend = run.state === 'failed';
     const isUndone = canSend && isParkedAtUndoing(run, queries);
     const children = queries
@@ -58,15 +59,14 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
     const started = new Set(children.map(({ step }) => step));
     return {
       effectsSkipped: [
-        ...steps.flatMap(({ step, place }) => (isEffect(plan, step) && isDone(place) ? [place] : [])),
+        ...steps.flatMap(({ step, place }) => (isEffect(plan, step) && had.has(place) ? [place] : [])),
         ...children.flatMap(({ step, effectsSkipped }) => named(step, effectsSkipped)),
       ],
       effectsToSend: canSend
         ? [
             ...steps.flatMap(({ step, place }) => {
-              if (isUndone)
-                return canBeUndone(step) && states.get(place) === 'succeeded' ? [`compensate:${place}`] : [];
-              if (isDone(place) || started.has(place)) return [];
+              if (isUndone) return canBeUndone(step) && done.has(place) ? [`compensate:${place}`] : [];
+              if (over.has(place) || started.has(place)) return [];
               return effectsAt(plan, step, place);
             }),
             // Of the runs that it started: those that are parked go on with it.
@@ -100,15 +100,25 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
 export function effectsDone(run: RunRow, queries: Queries): readonly string[] {
   const plan = queries.planOf(run);
   const journal = queries.journalOf(run.seq);
-  const done = new Set(
-    stepRecords(plan, run, journal).flatMap(({ id, state }) => (state === 'succeeded' ? [id] : [])),
-  );
+  const done = placesOf(stepRecords(plan, run, journal).filter(hasEffect), 'succeeded');
   return [
     ...placedSteps(plan.steps, journal).flatMap(({ step, place }) =>
       isEffect(plan, step) && done.has(place) ? [place] : [],
     ),
     ...queries.childrenOf(run.seq).flatMap((child) => named(child.parent_step, effectsDone(child, queries))),
   ];
+}
+
+/** An answer that said no is a step's value, and nothing was done. */
+function hasEffect({ refused }: StepRecord): boolean {
+  return refused === undefined;
+}
+
+function placesOf(
+  records: readonly StepRecord[],
+  ...states: readonly StepRecord['state'][]
+): ReadonlySet<string> {
+  return new Set(records.flatMap(({ id, state }) => (states.includes(state) ? [id] : [])));
 }
 
 /** It goes on undoing what it did, and does nothing else. Not of a list that undoes its failed items alone: the run goes on after it. */

@@ -1,7 +1,8 @@
+import { getEventListeners } from 'node:events';
 import { seededRandom } from '@tenon/model';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { manualClock } from './source-loop.testing.ts';
-import { pauseMs, sourceLoop } from './source-loop.ts';
+import { pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
 
 describe('a source that has to connect by itself', () => {
   it('tries again after pauses that grow, and begins small again once it has consumed', async () => {
@@ -76,6 +77,59 @@ describe('a source that has to connect by itself', () => {
     expect(pauseMs(0, { next: () => 0 })).toBe(100);
     expect(pauseMs(50, { next: () => 0.999 })).toBeLessThanOrEqual(15_000);
     expect(pauseMs(50, { next: () => 0 })).toBe(7_500);
+  });
+});
+
+describe('the messages under way', () => {
+  const listeners = ({ signal }: AbortController): number => getEventListeners(signal, 'abort').length;
+
+  it('leave nothing on a signal that outlives them, whether they found room or waited for it', async () => {
+    const stopping = new AbortController();
+    // A signal made of this one is kept by it for its whole life, and is no listener of it.
+    const made = vi.spyOn(AbortSignal, 'any');
+    const underWay = new UnderWay();
+    for (let message = 0; message < 100; message++) {
+      await underWay.below(1, stopping.signal);
+      expect(listeners(stopping)).toBe(0);
+      const work = Promise.withResolvers<void>();
+      underWay.add(work.promise);
+      const room = underWay.below(1, stopping.signal);
+      expect(listeners(stopping)).toBe(1);
+      work.resolve();
+      await room;
+    }
+    expect(listeners(stopping)).toBe(0);
+    expect(made).not.toHaveBeenCalled();
+    made.mockRestore();
+  });
+
+  it('are waited for until there is room, however many have to be settled for it', async () => {
+    const stopping = new AbortController();
+    const underWay = new UnderWay();
+    const works = [1, 2, 3].map(() => Promise.withResolvers<void>());
+    for (const { promise } of works) underWay.add(promise);
+    let hasRoom = false;
+    const room = underWay.below(2, stopping.signal).then(() => {
+      hasRoom = true;
+    });
+    works[0]!.resolve();
+    await settle();
+    expect(hasRoom).toBe(false);
+    works[1]!.resolve();
+    await room;
+    expect(underWay.size).toBe(1);
+  });
+
+  it('are waited for no longer once none is wanted, and that leaves nothing either', async () => {
+    const stopping = new AbortController();
+    const underWay = new UnderWay();
+    underWay.add(new Promise(() => {}));
+    const room = underWay.below(1, stopping.signal);
+    stopping.abort();
+    await room;
+    await underWay.below(1, stopping.signal);
+    expect(underWay.size).toBe(1);
+    expect(listeners(stopping)).toBe(0);
   });
 });
 

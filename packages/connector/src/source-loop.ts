@@ -86,8 +86,17 @@ export class UnderWay {
 
   /** Resolves when there is room for one more, or when `signal` says that none is wanted. */
   async below(max: number, signal: AbortSignal): Promise<void> {
-    const stopped = aborted(signal);
-    while (this.#works.size >= max && !signal.aborted) await Promise.race([...this.#works, stopped]);
+    if (this.#works.size < max || signal.aborted) return;
+    const stopped = Promise.withResolvers<void>();
+    const stop = (): void => stopped.resolve();
+    // Taken off again: the signal may be that of a source's whole life, and this is asked for each message.
+    signal.addEventListener('abort', stop);
+    try {
+      while (this.#works.size >= max && !signal.aborted)
+        await Promise.race([...this.#works, stopped.promise]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   async settled(): Promise<void> {
@@ -95,7 +104,7 @@ export class UnderWay {
   }
 }
 
-/** Resolves when one of them is aborted. */
+/** Resolves when one of them is aborted; each keeps it until then, so it is for once in a session and not for each message. */
 export async function aborted(...signals: readonly AbortSignal[]): Promise<void> {
   const any = AbortSignal.any([...signals]);
   if (!any.aborted) await once(any, 'abort');

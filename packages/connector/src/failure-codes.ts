@@ -327,7 +327,7 @@ export const connectorFailures = {
     severity: 'warning',
     title: 'a listing was changed while it was read, so nothing that it lacks is proven absent',
     why: 'Its pages are counted: where something is removed while they are read, what stands behind it moves to a page that was read already. So a probe takes nothing for absent until one walk through all pages has had everything that the one before had; and a poll reads each page once more after the one behind it, and does not go on where nothing of it is left there.',
-    fix: 'A poll lists the same again by itself. Let the `with` of a probe narrow the read to one page (a filter by reference or date), and ask for larger pages in that of a poll; where things are only ever added behind all others, say `stable: true` in the `pagination` of the manifest.',
+    fix: 'A poll lists the same again by itself, after its `every`: until a listing is read to its end, `tenon flow` shows this as the problem of a source that is consuming. Let the `with` of a probe narrow the read to one page (a filter by reference or date), and ask for larger pages in that of a poll; where things are only ever added behind all others, say `stable: true` in the `pagination` of the manifest.',
   },
   PAGES_ITEMS_ABSENT: {
     severity: 'error',

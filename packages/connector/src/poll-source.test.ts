@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { operationPlan } from './http/fault-server.testing.ts';
 import type { PaginationManifest } from './manifest.ts';
 import { pollSource } from './poll-source.ts';
-import type { IncomingMessage, Settlement } from './source.ts';
+import type { IncomingMessage, Settlement, SourceState } from './source.ts';
 import { manualClock } from './source-loop.testing.ts';
 import type { PollPlan, SourcePlan } from './source-plan.ts';
 import type { CallResult, Transport } from './transport.ts';
@@ -29,6 +29,7 @@ function world(
   const stored = new Map<string, Json>();
   const asked: JsonObject[] = [];
   const reports: string[] = [];
+  const states: SourceState[] = [];
   const state = {
     cursor: undefined as string | undefined,
     crashAt: Number.POSITIVE_INFINITY,
@@ -96,9 +97,12 @@ function world(
       transport: { call: own ?? call, close: async () => {} },
       cursor: () => state.cursor,
       deliver,
-      report: (to, problem) => reports.push(problem ?? to),
+      report: (to, problem) => {
+        states.push(to);
+        reports.push(problem ?? to);
+      },
     });
-  return { clock, stored, asked, reports, state, start, items };
+  return { clock, stored, asked, reports, states, state, start, items };
 }
 
 describe('a poll', () => {
@@ -183,11 +187,12 @@ describe('a poll', () => {
   });
 
   it('says why it cannot, and tries again', async () => {
-    const { clock, reports, state, start, stored } = world([item('a', 1)]);
+    const { clock, reports, states, state, start, stored } = world([item('a', 1)]);
     state.fails = true;
     const source = start();
     await turns();
     expect(reports).toEqual(['changed: status 503']);
+    expect(states).toEqual(['connecting']);
     state.fails = false;
     clock.advance(200);
     await turns();
@@ -287,6 +292,38 @@ describe('a poll over pages that are counted', () => {
       expect.arrayContaining(['i5', 'i6', 'i7']),
     );
     expect(state.cursor).toBe('2026-01-01T07:00:00.000Z');
+    await source.stop();
+  });
+
+  it('is taken from all the same while its items leave as they are handled, at its own pace, and says so', async () => {
+    const items = [1, 2, 3, 4, 5, 6, 7].map((hour) => item(`i${hour}`, hour));
+    const handled = moving(items, () => {
+      // What was delivered stands in the listing no longer.
+      for (const id of handled.stored.keys()) {
+        const at = items.findIndex((one) => id.startsWith(`${one.id}@`));
+        if (at >= 0) items.splice(at, 1);
+      }
+    });
+    const { clock, states, reports, moved, stored, state, start } = handled;
+    const source = start();
+    await turns();
+    expect(states).toEqual(['consuming']);
+    expect(reports[0]).toMatch(
+      /^changed: .* moved on by more than a page .*; listed again from the same place$/,
+    );
+    expect(state.cursor).toBeUndefined();
+    const { calls } = moved;
+    // The longest pause of a broken connection.
+    clock.advance(15_000);
+    await turns();
+    expect(moved.calls).toBe(calls);
+    for (let round = 0; round < 9; round++) {
+      clock.advance(90_000);
+      await turns();
+    }
+    expect(stored.size).toBe(7);
+    expect(new Set(states)).toEqual(new Set(['consuming']));
+    expect(reports.at(-1)).toBe('consuming');
     await source.stop();
   });
 

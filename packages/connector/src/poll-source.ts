@@ -24,22 +24,26 @@ import { sourceLoop, UnderWay } from './source-loop.ts';
 export function pollSource(context: SourceContext): Source {
   const { plan, clock, random } = context;
   const loop = sourceLoop(context, session, (error) =>
-    error instanceof ListingFailed
-      ? `${plan.from}: ${error.failure.message}`
-      : 'the listing could not be read',
+    error instanceof ListingFailed ? problemOf(error.failure) : 'the listing could not be read',
   );
   return { canReject: false, stop: () => loop.stop() };
 
-  async function session(signal: AbortSignal, consuming: () => void): Promise<void> {
+  async function session(signal: AbortSignal, consuming: (problem?: string) => void): Promise<void> {
     while (!signal.aborted) {
-      await listing(signal);
-      consuming();
+      const moved = await listing(signal);
+      // One that moved is no broken connection: what was seen of it is taken, and to ask sooner would not mend it.
+      consuming(moved && `${problemOf(moved)}; listed again from the same place`);
       // Between a half and one and a half of the time, so that many processes do not ask at the same moment.
       await sleep(clock, plan.everyMs * (0.5 + random.next()), signal);
     }
   }
 
-  async function listing(signal: AbortSignal): Promise<void> {
+  function problemOf(failure: Failure): string {
+    return `${plan.from}: ${failure.message}`;
+  }
+
+  /** Gives the failure of one that moved while it was read, and leaves the cursor where it is: the rest is still to be listed. */
+  async function listing(signal: AbortSignal): Promise<Failure | undefined> {
     const { poll } = plan;
     if (!poll || !context.transport) throw new Error('a poll needs an operation and a transport');
     const underWay = new UnderWay();
@@ -79,7 +83,7 @@ export function pollSource(context: SourceContext): Source {
       add(last.item, isWhole ? last.cursor : undefined);
       await underWay.settled();
     }
-    if (moved !== undefined) throw new ListingFailed(moved);
+    return moved;
   }
 }
 

@@ -7,12 +7,13 @@ const PAUSE_MAX_MS = 15_000;
 
 /**
  * Keeps a source going that has to connect and ask by itself: `session` runs until it ends or the signal says stop, and
- * is begun again after a pause that grows, with jitter, until a session says that it is consuming. One that ends without
- * an error is paused for too: what it could not do at once it cannot do at once again.
+ * is begun again after a pause that grows, with jitter, until a session says that it is consuming (and what is amiss, where
+ * something is all the same). One that ends without an error is paused for too: what it could not do at once it cannot do
+ * at once again.
  */
 export function sourceLoop(
   context: Pick<SourceContext, 'clock' | 'random' | 'report'>,
-  session: (signal: AbortSignal, consuming: () => void) => Promise<void>,
+  session: (signal: AbortSignal, consuming: (problem?: string) => void) => Promise<void>,
   problemOf: (error: unknown) => string = connectionProblem,
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
@@ -28,9 +29,9 @@ export function sourceLoop(
   async function run(): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
       try {
-        await session(signal, () => {
+        await session(signal, (problem) => {
           failures = 0;
-          context.report('consuming');
+          context.report('consuming', problem);
         });
       } catch (error) {
         if (!signal.aborted) context.report('connecting', problemOf(error));

@@ -39,7 +39,7 @@ export interface SourceContext extends TransportContext {
    * stored. Absent where nobody can say; then what the source itself cannot read is all that it can judge by.
    */
   misfit?(message: IncomingMessage): string | undefined;
-  /** Tells how the source is; `problem` says in one sentence, without secrets, why it is not consuming. */
+  /** Tells how the source is; `problem` says in one sentence, without secrets, why it is not consuming, or what is amiss though it is. */
   report(state: SourceState, problem?: string): void;
   /** Tells how many messages wait at the broker, as last seen there. */
   lag?(messages: number): void;

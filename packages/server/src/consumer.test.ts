@@ -240,4 +240,16 @@ describe('the state of a source', () => {
       'SOURCE_CONSUMING',
     ]);
   });
+
+  it('may be that it is consuming and has a problem all the same, which is logged once and ends', () => {
+    const { report, consumer, logged } = open(async () => stored);
+    for (let listing = 0; listing < 3; listing++) report('consuming', 'the listing moved');
+    expect(consumer.status()).toMatchObject({ state: 'consuming', problem: 'the listing moved' });
+    expect(logged.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/ is consuming: the listing moved$/),
+    ]);
+    report('consuming');
+    expect(consumer.status()).not.toHaveProperty('problem');
+    expect(logged).toHaveLength(2);
+  });
 });

@@ -20,7 +20,7 @@ export interface ConsumerStatus {
   readonly state: SourceState | 'paused';
   /** When it began to be consuming, or not to be, whatever the problem is by now. */
   readonly sinceMs: number;
-  /** Why it is not consuming, in one sentence. */
+  /** Why it is not consuming, or what is amiss though it is, in one sentence. */
   readonly problem?: string;
   /** Messages out to us and not yet settled. */
   readonly inFlight: number;

@@ -348,7 +348,7 @@ it('refuses what is too much at a time before it reads it, and takes it again af
 
 it('gives the place of one that sends slowly to another, once it has had its time', async () => {
   let aheadMs = 0;
-  const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+  const clock = { ...systemClock, steady: () => systemClock.steady() + aheadMs };
   const url = await start(
     { accept: async () => ({ ok: true, duplicateDelivery: false, runs: [run] }) },
     { intakeInFlightMax: 1, clock },

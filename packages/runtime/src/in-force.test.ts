@@ -14,6 +14,9 @@ const paid = (event = 'shop.paid') =>
   step('wait', 'paid', { for: { event, match: 'true', withinMs: 3_600_000, onExpiry: 'fail' } });
 const earlier = planFor({ steps: [pause, call('old', 'acme.put')] });
 const later = planFor({ version: 2, steps: [call('new', 'acme.put')] });
+const onlyOrdered = Object.fromEntries(
+  Object.entries(later.events).filter(([name]) => name === 'shop.ordered'),
+) as Plan['events'];
 
 async function ordered(id: string): Promise<string> {
   const runId = await bench.order({ id });
@@ -122,10 +125,7 @@ describe('an event that only a run of an earlier plan waits for', () => {
   const open = async (): Promise<string> => {
     bench = await openBench(planFor({ onFailure: 'hold', steps: [paid('shop.shipped')] }));
     const runId = await ordered('a');
-    const events = Object.fromEntries(
-      Object.entries(later.events).filter(([name]) => name === 'shop.ordered'),
-    ) as Plan['events'];
-    await bench.runtime.activate(planFor({ version: 2, events, steps: [] }));
+    await bench.runtime.activate(planFor({ version: 2, events: onlyOrdered, steps: [] }));
     return runId;
   };
 
@@ -151,6 +151,54 @@ describe('an event that only a run of an earlier plan waits for', () => {
     expect(await deliver('shop.shipped', { id: 'a' })).toMatchObject({ ok: true });
     await bench.runtime.idle();
     expect(bench.state(runId)).toBe('succeeded');
+  });
+});
+
+describe('an event that runs of two earlier plans wait for, each by a contract of its own', () => {
+  const shipped = (member: string): Plan['events'] => ({
+    ...later.events,
+    'shop.shipped': { ...later.events['shop.shipped']!, payload: { type: 'object', required: [member] } },
+  });
+  const open = async (): Promise<readonly [string, string]> => {
+    const parts = { onFailure: 'hold', steps: [paid('shop.shipped')] } as const;
+    bench = await openBench(planFor({ ...parts, events: shipped('id') }));
+    const first = await ordered('a');
+    await bench.runtime.activate(planFor({ ...parts, version: 2, events: shipped('parcel') }));
+    const second = await ordered('b');
+    await bench.runtime.activate(planFor({ version: 3, events: onlyOrdered, steps: [] }));
+    return [first, second];
+  };
+
+  test.each([
+    ['the later', undefined, [{ parcel: 'p' }, { id: 'a' }], ['waiting', 'succeeded']],
+    ['the earlier', undefined, [{ id: 'a' }, { parcel: 'p' }], ['succeeded', 'waiting']],
+    [
+      'the later, of what is kept where it does not fit',
+      'quarantine',
+      [{ parcel: 'p' }, { id: 'a' }],
+      ['waiting', 'succeeded'],
+    ],
+  ] as const)('is taken in where it fits one of them: %s', async (_, invalid, [one, other], states) => {
+    const runs = await open();
+    expect(bench.runtime.misfit('shop.shipped', one)).toBeUndefined();
+    expect(await deliver('shop.shipped', one, invalid)).toMatchObject({ ok: true, runs: [] });
+    await bench.runtime.idle();
+    expect(runs.map((runId) => bench.state(runId))).toEqual(states);
+    expect(await deliver('shop.shipped', other, invalid)).toMatchObject({ ok: true, runs: [] });
+    await bench.runtime.idle();
+    expect(runs.map((runId) => bench.state(runId))).toEqual(['succeeded', 'succeeded']);
+    expect(bench.runtime.deadLetters()).toEqual([]);
+  });
+
+  test('is refused where it fits none, as the newest says, and held once for their pipeline', async () => {
+    await open();
+    const failure = { code: 'EVENT_PAYLOAD_INVALID', message: expect.stringContaining('parcel') };
+    expect(bench.runtime.misfit('shop.shipped', {})).toMatchObject(failure);
+    expect(await deliver('shop.shipped', {})).toMatchObject({ ok: false, failure });
+    await deliver('shop.shipped', {}, 'quarantine');
+    await bench.runtime.idle();
+    expect(bench.runtime.deadLetters()).toMatchObject([{ queue: 'quarantine', pipeline: 'orders', failure }]);
+    expect((await bench.runtime.recheck({}, 'ana', 'mended')).events).toMatchObject([{ outcome: 'fails' }]);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Plans } from './plans.ts';
 import type { RunRow } from './run-row.ts';
 import type { Statements } from './statements.ts';
 
-/** Runs looked at in a state for the plans that they keep to. Beyond, each stored plan is taken to have one: what nobody needs does no harm, what is missed does. */
+/** Runs looked at in a state for the plans that they keep to. Beyond, each stored plan is taken to have one: then more is taken in and expected than any run needs, and nothing that one needs is missed. */
 const LOOKED_AT_MAX = 10_000;
 
 /**
@@ -37,7 +37,7 @@ export class InForce {
     return this.#plans.deployed(pipeline)?.hash !== hash;
   }
 
-  /** Plans that nothing begins with and something may be carried out by yet: of runs that have not ended, and of those which these may begin as their children. */
+  /** Plans that nothing begins with and something may be carried out by yet: of runs that have not ended, and of those which these may begin as their children. The newest last. */
   earlier(): readonly LoadedPlan[] {
     const unended = this.#unended();
     const found = new Map<string, LoadedPlan>();
@@ -49,11 +49,13 @@ export class InForce {
       for (const step of loaded.steps.values()) if (step.kind === 'run') add(step.plan);
     };
     for (const { plan } of this.begins.values()) add(plan.hash);
-    for (const row of this.#read.of('SELECT hash FROM plans ORDER BY stored_at, hash').all()) {
-      const hash = String(row['hash']);
-      if (unended === 'any' || unended.has(hash)) add(hash);
-    }
-    return [...found.values()];
+    const stored = this.#read
+      .of('SELECT hash FROM plans ORDER BY stored_at, version, hash')
+      .all()
+      .map((row) => String(row['hash']));
+    for (const hash of stored) if (unended === 'any' || unended.has(hash)) add(hash);
+    // Children were found with their parents, out of turn.
+    return stored.flatMap((hash) => found.get(hash) ?? []);
   }
 
   /** Plans by which something is carried out, those that begin first. */
@@ -80,7 +82,7 @@ export class InForce {
     return [...new Set(waits.map(({ plan }) => plan.pipeline))];
   }
 
-  /** Earlier plans of which a run may wait for such an event yet, where none that begins speaks of it: by their contracts it is judged then. */
+  /** Earlier plans of which a run may wait for such an event yet, where none that begins speaks of it: it is to fit the contract of one of them. */
   waitingAlone(event: string): readonly LoadedPlan[] {
     // Asked of each event that comes in: mostly the first plan says it.
     for (const { plan } of this.begins.values()) if (Object.hasOwn(plan.events, event)) return [];

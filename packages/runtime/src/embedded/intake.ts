@@ -86,8 +86,8 @@ function kindOf(value: unknown): string {
 }
 
 /**
- * Which runs an event starts; pure. Refused whole when its payload violates its contract (C2). `waiting`: plans that judge it as well, and
- * begin nothing.
+ * Which runs an event starts; pure. Refused whole when its payload violates its contract (C2). `waiting`: plans that begin nothing, of which
+ * runs wait for it, the newest last.
  */
 export function draftsFor(
   event: string,
@@ -101,16 +101,16 @@ export function draftsFor(
   const held = (failure: Failure): Drafts =>
     quarantined(event, deliveryId, [...plans.values()], waiting, failure);
   if (typeof invalid === 'object') return held(invalid);
+  const refused = (failure: Failure): Drafts =>
+    invalid === 'refuse' ? { ok: false, failure } : held(failure);
+  const unfit = refusedByAll(event, payload, headers, waiting);
+  if (unfit !== undefined) return refused(unfit);
   const drafts: Draft[] = [];
-  for (const loaded of waiting) {
-    const failure = loaded.refusal(event, payload, headers);
-    if (failure !== undefined) return invalid === 'refuse' ? { ok: false, failure } : held(failure);
-  }
   for (const loaded of plans.values()) {
     const { trigger } = loaded.plan;
     // Also where it is only waited for: what violates the contract would never match, and nobody would know.
     const failure = loaded.refusal(event, payload, headers);
-    if (failure !== undefined) return invalid === 'refuse' ? { ok: false, failure } : held(failure);
+    if (failure !== undefined) return refused(failure);
     if ('manual' in trigger || trigger.event !== event) continue;
     const draft = draftFor(loaded, { event: payload, headers: headers ?? {} }, deliveryId, trigger.where);
     if (draft !== undefined) drafts.push(draft);
@@ -118,7 +118,28 @@ export function draftsFor(
   return { ok: true, drafts };
 }
 
-/** One parked run for each pipeline that the event would have started; where none would, for each that waits for it. */
+/**
+ * Why no run that waits for an event may have it, as the newest plan says. Their contracts may break with each other, and each run hears
+ * what fits its own: what fits one of them is somebody's.
+ */
+function refusedByAll(
+  event: string,
+  payload: Json,
+  headers: JsonObject | undefined,
+  waiting: readonly LoadedPlan[],
+): Failure | undefined {
+  let failure: Failure | undefined;
+  for (const loaded of waiting) {
+    failure = loaded.refusal(event, payload, headers);
+    if (failure === undefined) return undefined;
+  }
+  return failure;
+}
+
+/**
+ * One parked run for each pipeline that the event would have started; where none would, for each that waits for it, by the newest of its
+ * plans that do.
+ */
 function quarantined(
   event: string,
   deliveryId: string,
@@ -128,12 +149,16 @@ function quarantined(
 ): Drafts {
   const speaking = plans.filter(({ plan }) => Object.hasOwn(plan.events, event));
   const started = speaking.filter(({ plan }) => 'event' in plan.trigger && plan.trigger.event === event);
-  const listening = [...speaking, ...waiting];
-  if (listening.length === 0) return { ok: false, failure };
+  const listening = new Map([...speaking, ...waiting].map((loaded) => [loaded.plan.pipeline, loaded]));
+  if (listening.size === 0) return { ok: false, failure };
   const key = heldKey(deliveryId);
   return {
     ok: true,
-    drafts: (started.length > 0 ? started : listening).map((loaded) => ({ loaded, key, failure })),
+    drafts: (started.length > 0 ? started : [...listening.values()]).map((loaded) => ({
+      loaded,
+      key,
+      failure,
+    })),
     quarantined: failure,
   };
 }

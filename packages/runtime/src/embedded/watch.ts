@@ -175,8 +175,10 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
   }
 
   function outsideAlarms(): readonly Alarm[] {
-    return engine.outside().map(({ events, ...trouble }) => {
-      const plans = engine.inForce.all();
+    const troubles = engine.outside();
+    if (troubles.length === 0) return [];
+    const plans = engine.inForce.all();
+    return troubles.map(({ events, ...trouble }) => {
       const kept =
         events === undefined
           ? plans.find((plan) => connectionsOf(plan).has(trouble.connection))

@@ -129,6 +129,9 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     clock: io.clock,
     random: io.random,
     transport: (name) => transports.get(name) ?? goneTransport(name),
+    connections: Object.fromEntries(
+      Object.values(workspace.config.connections).map(({ name, connector }) => [name, connector]),
+    ),
     regionOf: (name) => workspace.config.connections[name]?.region,
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),
     outside: (told) => troubles.at(consumed(), told),

@@ -10,6 +10,7 @@ import type { Runtime } from '@tenon/runtime';
 import { type Consumer, consume } from '@tenon/server';
 import type { ComposeOptions } from './compose.ts';
 import { sourceMaker } from './connector-code.ts';
+import { heldByKills } from './held-by-kills.ts';
 import { isForEarlierPlans, sourcePlansOf } from './source-plans.ts';
 
 /** One consumer for each place from which an event comes that some plan listens to, over each connection that takes it. */
@@ -30,8 +31,13 @@ export async function startConsumers(
     const make = sourceMaker(manifest, module, plans);
     const transport = transports.get(connection.name);
     const context = { connection, secrets, clock: io.clock, random: io.random };
-    const over = (plan: SourcePlan): Pick<SourceContext, 'transport'> =>
-      transport ? { transport: isForEarlierPlans(plan, check) ? grantedBefore(transport) : transport } : {};
+    const over = (plan: SourcePlan): Pick<SourceContext, 'transport'> => {
+      if (transport === undefined) return {};
+      const held = heldByKills(transport, io.clock, () =>
+        runtime.killsOf(connection.name, connection.connector),
+      );
+      return { transport: isForEarlierPlans(plan, check) ? grantedBefore(held) : held };
+    };
     return plans.map(
       (plan) => () =>
         consume({

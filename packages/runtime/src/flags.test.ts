@@ -55,6 +55,21 @@ describe('a flag', () => {
     expect(await bench.order({ id: 'x' })).toBeDefined();
   });
 
+  test('by the name of an event that begins nothing of the pipeline is refused: it would let none in', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    const flagged = (event: string) =>
+      bench.runtime.setSwitch({ ...flag, keys: [], events: [event] }, 'ana', 'a test');
+    expect(await flagged('shop.orderd')).toEqual({
+      ok: false,
+      code: 'SWITCH_SUBJECT_UNKNOWN',
+      message: 'orders is not begun by shop.orderd; did you mean shop.ordered?',
+    });
+    expect(await flagged('bank.paid')).toMatchObject({
+      message: 'orders is not begun by bank.paid, but by shop.ordered',
+    });
+    expect(bench.runtime.switches()).toEqual([]);
+  });
+
   test('is on for the accounts that it names, whatever the keys of their events are', async () => {
     const identity = {
       key: { expression: 'event.id' },

@@ -81,6 +81,8 @@ export interface Runtime {
   hearers(event: string): EventHearers;
   /** Events that pipelines in force start with or wait for, and those that are stored: what a filter by another name finds nothing of. */
   eventNames(): readonly string[];
+  /** Ids of the kill switches that hold what goes over a connection of such a connector, whoever asks for it: also what no run makes. */
+  killsOf(connection: string, connector: string): readonly string[];
   /**
    * Events to be brought in besides those of which the deployed plans speak: what runs which have not ended may wait for yet, by plans that are
    * not in force any more, and what a version starts with or waits for to which somebody has gone back.

@@ -47,6 +47,19 @@ test('what no plan knows is not switched, and the near name is said', async () =
   expect(await ask({ kind: 'pause', pipeline: 'orders', onlyKeys: [] })).toMatchObject({ ok: true });
 });
 
+test('a connection over which no plan calls, as it is only taken from, is killed by its name, and its connector', async () => {
+  bench = await openBench(planFor({ steps: [call('one', 'acme.create')] }));
+  bench.connections = { acme: 'acme', bus: 'jetstream' };
+  await bench.restart();
+  await set({ ...acme, scope: { connection: 'bus' } });
+  await set({ ...acme, scope: { connector: 'jetstream' } });
+  expect(bench.runtime.killsOf('bus', 'jetstream')).toEqual([
+    'kill/connection/bus',
+    'kill/connector/jetstream',
+  ]);
+  expect(bench.runtime.killsOf('acme', 'acme')).toEqual([]);
+});
+
 test('each change is an entry with its actor and reason, and is listed until it is lifted, also by another process', async () => {
   bench = await openBench(planFor({ steps: [] }));
   const made = await set(orders);

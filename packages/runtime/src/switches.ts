@@ -42,11 +42,11 @@ export interface PauseSwitch extends SwitchRecord {
 export interface FlagSwitch extends SwitchRecord {
   readonly kind: 'flag';
   readonly pipeline: string;
-  /** Business or order keys. */
+  /** Business keys, order keys, or accounts (`identity.account`). */
   readonly keys: readonly string[];
   /** Names of events; `manual` for a run started by hand. */
   readonly events: readonly string[];
-  /** Of order keys (business keys where there are none), in [0, 1]. A share that grows keeps those it had. */
+  /** Of accounts (else order keys, else business keys), in [0, 1]. A share that grows keeps those it had. */
   readonly share: number;
   /** From then on it is reported until somebody lifts or renews it; what it says stays in force. */
   readonly expiresAtMs: number;

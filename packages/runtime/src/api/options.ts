@@ -18,6 +18,8 @@ export interface RuntimeOptions {
   readonly closedUntil?: (connection: string) => number | undefined;
   /** Where the account behind a connection is, where that is said: personal data bound to another region is not sent. */
   readonly regionOf?: (connection: string) => string | undefined;
+  /** All that are configured, by name their connector: one over which no plan calls, as it is only taken from, can be killed as well. */
+  readonly connections?: Readonly<Record<string, string>>;
   /** Free bytes of the disk that the file is on; default: as the system says. */
   readonly diskFreeBytes?: () => number;
   readonly limits?: Partial<RuntimeLimits>;

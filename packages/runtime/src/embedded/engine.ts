@@ -356,6 +356,11 @@ export class EmbeddedEngine implements RunHost {
     return this.#options.owner;
   }
 
+  /** All that are configured, by name their connector. */
+  get connections(): Readonly<Record<string, string>> {
+    return this.#options.connections ?? {};
+  }
+
   /** What is wrong outside at this moment. */
   outside(): readonly OutsideTrouble[] {
     return this.#options.outside?.(this.alarms.flow()) ?? [];

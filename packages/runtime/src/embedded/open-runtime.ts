@@ -170,6 +170,7 @@ export async function openRuntimeWith(
     ...operations(engine, queries),
     ...cancellations(engine, queries),
     switches: () => engine.board.all,
+    killsOf: (connection, connector) => engine.board.killsOf(connection, connector),
     setSwitch: async (request, actor, reason) => {
       const unknown = unknownSubject(engine, request);
       if (unknown !== undefined) return { ok: false, code: 'SWITCH_SUBJECT_UNKNOWN', message: unknown };

@@ -50,8 +50,10 @@ export class Redactions {
   }
 }
 
-/** Of each pipeline the plan in force, and the newest: somebody may have gone back to one that knows less. */
-/** One that is damaged says nothing, and keeps nobody from reading the others. */
+/**
+ * Of each pipeline the plan in force, and the newest: somebody may have gone back to one that knows less. One that is damaged says nothing, and
+ * keeps nobody from reading the others.
+ */
 const CLASSED = `SELECT plan FROM plans WHERE json_valid(plan) AND plan -> '$.redact' <> '{}' AND (hash IN (SELECT plan_hash FROM pipelines)
   OR (pipeline, stored_at) IN (SELECT pipeline, max(stored_at) FROM plans GROUP BY pipeline))`;
 

@@ -24,21 +24,45 @@ export function unknownSubject(engine: EmbeddedEngine, request: SwitchRequest): 
   const begins = (): Plan[] => [...engine.inForce.begins.values()].map(({ plan }) => plan);
   if ('pipeline' in subject)
     return engine.inForce.begins.has(subject.pipeline)
-      ? undefined
+      ? unknownEvent(engine, request)
       : unless('pipeline', subject.pipeline, [
           ...plans().map(({ pipeline }) => pipeline),
           ...(request.kind === 'kill' ? compared().map(({ name }) => name) : []),
         ]);
   // Most are of a plan in force: others need not be read.
-  const looked = (what: string, name: string, of: (plan: Plan | ReconciliationPlan) => readonly string[]) =>
-    begins().flatMap(of).includes(name)
+  const looked = (
+    what: string,
+    name: string,
+    configured: readonly string[],
+    of: (plan: Plan | ReconciliationPlan) => readonly string[],
+  ) =>
+    configured.includes(name) || begins().flatMap(of).includes(name)
       ? undefined
-      : unless(what, name, [...plans(), ...compared()].flatMap(of));
+      : unless(what, name, [...configured, ...[...plans(), ...compared()].flatMap(of)]);
+  const { connections } = engine;
   if ('connection' in subject)
-    return looked('connection', subject.connection, (plan) => callsMade(plan).map((one) => one.connection));
+    return looked('connection', subject.connection, Object.keys(connections), (plan) =>
+      callsMade(plan).map((one) => one.connection),
+    );
   if ('connector' in subject)
-    return looked('connector', subject.connector, (plan) => callsMade(plan).map((one) => one.connector));
+    return looked('connector', subject.connector, Object.values(connections), (plan) =>
+      callsMade(plan).map((one) => one.connector),
+    );
   return undefined;
+}
+
+/** A flag for an event that nothing of the pipeline begins with would let none of them in. */
+function unknownEvent(engine: EmbeddedEngine, request: SwitchRequest): string | undefined {
+  if (request.kind !== 'flag') return undefined;
+  const begun = new Set(
+    engine.inForce
+      .plansOf(request.pipeline)
+      .map(({ trigger }) => ('event' in trigger ? trigger.event : 'manual')),
+  );
+  const strange = request.events.find((event) => !begun.has(event));
+  if (strange === undefined) return undefined;
+  const near = didYouMean(strange, [...begun]);
+  return `${request.pipeline} is not begun by ${strange}${near === undefined ? `, but by ${[...begun].join(' and ')}` : `; did you mean ${near}?`}`;
 }
 
 interface CallMade {

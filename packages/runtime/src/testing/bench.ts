@@ -395,6 +395,7 @@ export interface Bench {
   /** Of the next start: who answers for what no pipeline owns. */
   owner?: RuntimeOptions['owner'];
   outside?: RuntimeOptions['outside'];
+  connections?: RuntimeOptions['connections'];
   /** Of the next start. */
   killed?: RuntimeOptions['killed'];
   /** Of the next start: signs checkpoints into a file beside the database. */
@@ -478,6 +479,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       limits: { watchEveryMs: 3_600_000, ...bench.limits },
       ...(bench.owner !== undefined && { owner: bench.owner }),
       ...(bench.outside !== undefined && { outside: bench.outside }),
+      ...(bench.connections !== undefined && { connections: bench.connections }),
       ...(bench.killed !== undefined && { killed: bench.killed }),
       ...(bench.checkpoints !== undefined && {
         checkpoints: {

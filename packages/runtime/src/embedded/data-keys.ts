@@ -84,12 +84,12 @@ export class DataKeys {
     return bytes.equals(NO_KEY) ? 'destroyed' : bytes;
   }
 
-  /** The number of a key that nothing was encrypted with. On disk when it returns. */
-  allocate(): number {
+  /** The number of a key that nothing was encrypted with. On disk when it returns. `make`: the keys of a block, which a simulation knows. */
+  allocate(make: (bytes: number) => Buffer = randomBytes): number {
     if (this.#next === this.#end) {
       // Looked up once: nobody else makes blocks, and there may be many files.
       const block = this.#end === 0 ? highest(this.#folder) + 1 : this.#end / BLOCK_KEYS;
-      this.#store(block, randomBytes(BLOCK_KEYS * KEY_BYTES));
+      this.#store(block, make(BLOCK_KEYS * KEY_BYTES));
       this.#next = block * BLOCK_KEYS;
       this.#end = this.#next + BLOCK_KEYS;
       // The first of all is the system's.

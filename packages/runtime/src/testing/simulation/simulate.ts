@@ -4,7 +4,7 @@ import type { RunSummary } from '../../runtime.ts';
 import { RuntimeError } from '../../runtime-error.ts';
 import { type Bench, openBenchWith } from '../bench.ts';
 import { emptyFile } from '../empty-file.ts';
-import { keysNamed } from '../keys.ts';
+import { keysNamed, layKnownKeys } from '../keys.ts';
 import { childrenOf } from './children.ts';
 import { Coverage, type Happening } from './coverage.ts';
 import { Deployer } from './deployer.ts';
@@ -63,6 +63,7 @@ export async function simulate(
   if (seed % ENCRYPTED_EVERY === 0) {
     // From the second start on: at once, or in the midst, so that what was stored until then is taken over while runs go on.
     bench.encryption = keysNamed('k1');
+    layKnownKeys(bench.file, bench.encryption);
     if (seed % (2 * ENCRYPTED_EVERY) === 0) await bench.restart();
   }
   const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000), coverage);

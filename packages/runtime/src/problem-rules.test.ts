@@ -1,7 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
-import { openBench } from './testing/bench.ts';
+import { openBench, openBenchWith } from './testing/bench.ts';
 import { call, planFor, step } from './testing/plan.ts';
+import { until } from './testing/until.ts';
 
 // What a replay is stuck at: `replay-stuck.test.ts`.
 let bench: Awaited<ReturnType<typeof openBench>>;
@@ -24,3 +25,31 @@ test('runs that cannot be read are said, stay due, and go on once they can', asy
   await bench.pass(6_000);
   expect([bench.state(runId), bench.target.count('put'), bench.problems.length]).toEqual(['succeeded', 1, 1]);
 });
+
+test('a run whose call outlasts the stop, and is answered as the file is closed, is not said to be unreadable', async () => {
+  const checkpoints = {
+    publish: async (): Promise<void> => {
+      // Answered before the file is closed; what is made of it is stored after that.
+      const turn = nextTurn();
+      bench.clock.advance(2_000);
+      await turn;
+      throw new Error('not reached');
+    },
+  };
+  bench = await openBenchWith({ checkpoints }, [
+    planFor({ steps: [call('first', 'acme.put'), call('second', 'acme.put')] }),
+  ]);
+  bench.target.script = { put: [{ lateMs: 12_000 }] };
+  const runId = await bench.order({ id: 'a' });
+  await until(() => bench.target.count('put') === 1);
+  const stopped = bench.runtime.stop();
+  await nextTurn();
+  bench.clock.advance(10_000);
+  await stopped;
+  expect(bench.problems).toEqual([expect.stringMatching(/the witness did not take/)]);
+  await bench.restart();
+  await bench.runtime.idle();
+  expect([bench.state(runId), bench.target.count('put')]).toEqual(['succeeded', 2]);
+});
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

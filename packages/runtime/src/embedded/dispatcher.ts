@@ -289,6 +289,8 @@ export class Dispatcher {
   }
 
   #pause(lane: Lane, cause: unknown): void {
+    // Nothing is tried again: what outlasts a stop may find the file closed, and the next process goes on with it.
+    if (this.#isStopped) return;
     lane.nextDueAtMs = this.#options.clock.now() + UNREADABLE_PAUSE_MS;
     this.#options.unreadable(lane.pipeline, cause);
   }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
 import { call, list, ofSkus, planFor, sku, step, undoable } from './testing/plan.ts';
+import { until } from './testing/until.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -282,5 +283,20 @@ describe('forEach', () => {
     expect([bench.target.count('create'), bench.state(runId)]).toEqual([3, 'waiting']);
     await bench.pass(1_000);
     expect([bench.target.count('create'), bench.state(runId)]).toEqual([4, 'succeeded']);
+  });
+
+  test('a retry that is due while all places are taken waits for a place, and no timer for it', async () => {
+    bench = await openBench(planFor({ steps: [list({ concurrency: 1 })] }));
+    const gate = Promise.withResolvers<void>();
+    bench.target.script = { create: [{ fail: unavailable }, { wait: gate.promise }] };
+    const runId = await bench.order({ id: 'a', lines: ofSkus('x', 'y') });
+    await until(() => bench.target.count('create') === 2);
+    bench.clock.advance(1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    const nextInMs = bench.clock.next! - bench.clock.now();
+    gate.resolve();
+    await bench.runtime.idle();
+    expect(nextInMs).toBeGreaterThan(0);
+    expect([bench.target.count('create'), bench.state(runId)]).toEqual([3, 'succeeded']);
   });
 });

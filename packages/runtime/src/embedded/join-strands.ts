@@ -66,7 +66,7 @@ export async function joinStrands<T>(
     for (;;) {
       change = Promise.withResolvers<void>();
       for (const slot of slots) {
-        if (active >= fork.concurrency || broken !== undefined) break;
+        if (!mayBegin()) break;
         if (isRunnable(slot)) begin(slot);
       }
       if (active === 0) break;
@@ -114,6 +114,10 @@ export async function joinStrands<T>(
     );
   }
 
+  function mayBegin(): boolean {
+    return active < fork.concurrency && broken === undefined;
+  }
+
   function isRunnable({ plan, state, before, waits }: Slot<T>): boolean {
     if (group.unbegun !== undefined) return state === 'new' && !group.unbegun.has(plan.name);
     // One that was begun before must come to an end that is recorded; one that was not, need not begin any more.
@@ -136,6 +140,8 @@ export async function joinStrands<T>(
   }
 
   function wakeAtNextDue(): (() => void) | undefined {
+    // What is due waits for a strand to leave its place, which is a change: a timer would be due at once, again and again.
+    if (!mayBegin()) return undefined;
     const due = slots.flatMap(({ state, waits }) =>
       state === 'waiting' ? waits.flatMap(({ dueAtMs, isReload }) => (isReload ? [] : (dueAtMs ?? []))) : [],
     );

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { CallRequest, CallResult, Transport } from '@tenon/connector';
-import { seededRandom } from '@tenon/model';
+import { type CallRequest, type CallResult, calledOff, type Transport } from '@tenon/connector';
+import { seededRandom, sleep } from '@tenon/model';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openRuntime } from './embedded/open-runtime.ts';
 import type { Runtime } from './runtime.ts';
@@ -16,6 +16,8 @@ const clock = manualClock();
 const calls: CallRequest[] = [];
 let answer: (call: number) => CallResult | Promise<never>;
 let known: unknown;
+/** How long a call stands in the guard's line. */
+let lineMs: number;
 
 const fine: CallResult = { ok: true, status: 200, body: { id: 'x' }, headers: {} };
 const open: CallResult = {
@@ -24,11 +26,13 @@ const open: CallResult = {
   failure: failure('transient', 'CONNECTION_BREAKER_OPEN', 'notSent', { retryAfterMs: 15_000 }),
 };
 
-/** A guard that knows how many calls it has seen. */
+/** A guard that knows how many calls it has sent. */
 function guard(): Transport {
   let seen = 0;
   return {
     call: async (request) => {
+      if (lineMs > 0) await sleep(clock, lineMs, undefined);
+      if (request.isCalledOff?.() === true) return calledOff;
       seen++;
       calls.push(request);
       return answer(calls.length);
@@ -81,6 +85,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tenon-guards-'));
   calls.length = 0;
   known = undefined;
+  lineMs = 0;
   answer = () => fine;
   await start();
   await runtime.activate(
@@ -133,6 +138,23 @@ test('what a guard knows of a call is on the disk before that is answered', asyn
   db.close();
   // Nothing is left to wait for as it stops.
   clock.advance(60_000);
+});
+
+test('nor is what it sends after a line forgotten, however long that was', async () => {
+  lineMs = 2_000;
+  answer = () => new Promise<never>(() => {});
+  await order('a');
+  await turns();
+  clock.advance(2_000);
+  await turns();
+  expect(calls).toHaveLength(1);
+  clock.advance(500);
+  await turns();
+  const db = new DatabaseSync(join(folder, 'runtime.db'), { readOnly: true });
+  const stored = db.prepare('SELECT snapshot FROM guards').all();
+  db.close();
+  clock.advance(60_000);
+  expect(stored).toEqual([{ snapshot: expect.stringContaining('{"seen":1}') }]);
 });
 
 test('what a guard knows is there after a stop, and half a second after a call at the latest', async () => {

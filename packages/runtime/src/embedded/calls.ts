@@ -84,7 +84,15 @@ export class Calls {
     let answer: Promise<CallResult>;
     try {
       const isOfAnother = run !== undefined && this.#engine.inForce.isByAnother(run.row);
-      const asked = { ...request, isCalledOff, ...(isOfAnother && { isGrantedBefore: true as const }) };
+      const asked = {
+        ...request,
+        isCalledOff: () => {
+          // Its turn has come, maybe after seconds in lines: it is from now on that it counts.
+          this.#guards.changed();
+          return isCalledOff();
+        },
+        ...(isOfAnother && { isGrantedBefore: true as const }),
+      };
       answer = Promise.resolve(this.#transportOf(connection).call(asked));
     } catch (error) {
       answer = Promise.reject(error);

@@ -6,7 +6,7 @@ const SAVE_AFTER_MS = 500;
 
 /**
  * Keeps what the guards of connections know (an open breaker, a spent quota, a used retry budget) over restarts. It is
- * written a moment after a call was begun and a moment after it came back, and when the process stops: killed, a process forgets half a second.
+ * written a moment after a call was begun, after its turn came and after it came back, and when the process stops: killed, a process forgets half a second.
  */
 export class GuardMemory {
   readonly #engine: EmbeddedEngine;

@@ -875,12 +875,21 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (before.used !== undefined) this.#own?.restore(before.used);',
     '',
   ),
-  bug(
-    'a quota is written down when its calls come back',
-    calls,
-    '    this.#guards.changed();\n    return this.#bounded',
-    '    return this.#bounded',
-  ),
+  {
+    name: 'a quota is written down when its calls come back',
+    edits: [
+      {
+        file: calls,
+        find: '    this.#guards.changed();\n    return this.#bounded',
+        replace: '    return this.#bounded',
+      },
+      {
+        file: calls,
+        find: '          this.#guards.changed();\n          return isCalledOff();',
+        replace: '          return isCalledOff();',
+      },
+    ],
+  },
   {
     name: 'a call counts for the window in which it joined its line',
     edits: [

@@ -61,12 +61,15 @@ it('that it could not be read is told, and keeps nothing from starting', async (
 
 it('what it calls and is granted to no deployed version is told, and so is a connection that is gone', async () => {
   const called = (connection: string, operation: string) =>
+    // What is looked at of a step.
     ({ kind: 'call', id: operation, connection, operation: `billing.${operation}` }) as unknown as PlanStep;
-  const plan = {
-    pipeline: 'orders',
-    operations: {},
-    steps: [called('billing', 'voidInvoice'), called('billing', 'getInvoice'), called('old', 'getInvoice')],
-  } as unknown as Plan;
+  const steps = [
+    called('billing', 'voidInvoice'),
+    called('billing', 'getInvoice'),
+    called('old', 'getInvoice'),
+  ];
+  // What is looked at of a plan.
+  const plan = { pipeline: 'orders', operations: {}, steps } as unknown as Plan;
   const grants = { orders: { operations: ['billing.getInvoice'], scopes: [], hosts: [] } };
   const [line] = await told({ otherPlans: async () => [other], plan: () => plan }, { billing: { grants } });
   expect(line).toMatchObject({

@@ -4,7 +4,7 @@ import { goneTransport, grantedBefore } from '../granted-before.ts';
 import { faultServer, json, operationPlan, transportContext } from '../http/fault-server.testing.ts';
 import { httpTransport } from '../http/http-transport.ts';
 import type { OperationDefaults } from '../manifest.ts';
-import type { CallRequest, CallResult } from '../transport.ts';
+import type { CallRequest, CallResult, Transport } from '../transport.ts';
 import type { BreakerState } from './breaker.ts';
 import { type GuardOptions, guardedTransport } from './guarded-transport.ts';
 
@@ -374,14 +374,7 @@ describe('a grant', () => {
   });
 
   it('lets its pipeline’s calls through, without the hosts that it does not name', async () => {
-    const seen: CallRequest[] = [];
-    const inner = {
-      call: async (request: CallRequest) => {
-        seen.push(request);
-        return fine;
-      },
-      close: async () => {},
-    };
+    const { seen, inner } = seeing();
     const transport = guardedTransport(
       inner,
       { timeoutMs: 1_000, inFlightMax: 64, failures: [] },
@@ -395,14 +388,7 @@ describe('a grant', () => {
   });
 
   it('is not asked for what an earlier plan was granted: by a run that keeps to it, or for one', async () => {
-    const seen: CallRequest[] = [];
-    const inner = {
-      call: async (request: CallRequest) => {
-        seen.push(request);
-        return fine;
-      },
-      close: async () => {},
-    };
+    const { seen, inner } = seeing();
     const transport = guardedTransport(
       inner,
       { timeoutMs: 1_000, inFlightMax: 64, failures: [] },
@@ -578,3 +564,16 @@ describe('what outlives a restart', () => {
     expect(await test.call()).toEqual(fine);
   });
 });
+
+/** Takes whatever it is asked, and remembers it. */
+function seeing() {
+  const seen: CallRequest[] = [];
+  const inner: Transport = {
+    call: async (request) => {
+      seen.push(request);
+      return fine;
+    },
+    close: async () => {},
+  };
+  return { seen, inner };
+}

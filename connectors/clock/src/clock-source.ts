@@ -7,7 +7,8 @@ const LOOK_MS = 60_000;
 
 /**
  * Delivers each moment of a schedule once. How far it has come is stored with the moment itself, so a crash neither loses nor
- * repeats one: after it, what was due meanwhile falls under the schedule's `missed`. At the very first it begins now.
+ * repeats one: after it, what was due meanwhile falls under the schedule's `missed`. At the very first it begins now, and keeps that
+ * before it says that it is consuming: the first moment may come while no process is there.
  */
 export function clockSource(context: SourceContext): Source {
   const { plan, clock, random } = context;
@@ -22,11 +23,15 @@ export function clockSource(context: SourceContext): Source {
     const schedule = scheduleOf(plan.schedule);
     const stored = context.cursor();
     let positionMs = stored === undefined ? clock.now() : Date.parse(stored);
+    if (stored === undefined && !(await kept(positionMs))) return;
     consuming();
     while (!signal.aborted) {
       const nowMs = clock.now();
       // It was ahead, and was set right: what it told too early comes once more, under an id that is known.
-      if (positionMs > nowMs + LOOK_MS) positionMs = nowMs;
+      if (positionMs > nowMs + LOOK_MS) {
+        positionMs = nowMs;
+        if (!(await kept(positionMs))) return;
+      }
       const moments = schedule.due(positionMs, nowMs);
       for (const { atMs, isLate } of moments) {
         await sleep(clock, jitterMs * random.next(), signal);
@@ -38,6 +43,10 @@ export function clockSource(context: SourceContext): Source {
       const next = schedule.next(positionMs) ?? Number.POSITIVE_INFINITY;
       await sleep(clock, Math.min(LOOK_MS, Math.max(1, next - clock.now())), signal);
     }
+  }
+
+  async function kept(positionMs: number): Promise<boolean> {
+    return (await context.keepCursor?.(new Date(positionMs).toISOString())) ?? true;
   }
 }
 

@@ -94,6 +94,7 @@ describe('the clock', () => {
     startAt: string,
     state: { cursor?: string; seen: Record<string, unknown>[] },
     crash = false,
+    report: (state: string) => void = () => {},
   ) {
     const clock = manualClock(at(startAt));
     const source = clockSource({
@@ -109,13 +110,18 @@ describe('the clock', () => {
       clock,
       random: seededRandom(1),
       cursor: () => state.cursor,
+      keepCursor: async (cursor) => {
+        if (crash) return false;
+        state.cursor = cursor;
+        return true;
+      },
       deliver: async (message: IncomingMessage) => {
         if (crash) return 'returned';
         state.seen.push(JSON.parse(Buffer.from(message.body).toString()));
         if (message.cursor !== undefined) state.cursor = message.cursor;
         return 'accepted';
       },
-      report: () => {},
+      report,
     });
     return { clock, source };
   }
@@ -160,6 +166,28 @@ describe('the clock', () => {
     await minutes(third.clock, 5);
     expect(state.seen).toHaveLength(2);
     await third.source.stop();
+  });
+
+  it('makes up for its very first moment, which came while no process was there', async () => {
+    const state: { cursor?: string; seen: Record<string, unknown>[] } = { seen: [] };
+    const first = start('2026-11-30T07:29:00Z', state);
+    await minutes(first.clock, 0);
+    await first.source.stop();
+    expect(state.seen).toEqual([]);
+
+    const second = start('2026-11-30T07:35:00Z', state);
+    await minutes(second.clock, 5);
+    await second.source.stop();
+    expect(state.seen).toMatchObject([{ at: '2026-11-30T07:30:00.000Z', late: true }]);
+  });
+
+  it('is not consuming before it is kept where it begins', async () => {
+    const states: string[] = [];
+    const state: { cursor?: string; seen: Record<string, unknown>[] } = { seen: [] };
+    const { clock, source } = start('2026-11-30T07:00:00Z', state, true, (said) => states.push(said));
+    await minutes(clock, 1);
+    expect(states).not.toContain('consuming');
+    await source.stop();
   });
 
   it('tells a moment again that was not stored', async () => {

@@ -30,6 +30,11 @@ export interface SourceContext extends TransportContext {
   readonly plan: SourcePlan;
   /** The last `cursor` that was stored; absent at the very first. */
   cursor(): string | undefined;
+  /**
+   * Stores how far the source has come without a message, for one that is to go on from there though it has delivered nothing yet. Never
+   * rejects; resolves `true` once it is on disk. Absent where nothing is kept.
+   */
+  keepCursor?(cursor: string): Promise<boolean>;
   /** Carries out the operations of the connection, for sources that ask by one. */
   readonly transport?: Transport;
   /** Never rejects. Resolves `accepted` only once the event is on disk: nothing may be acknowledged before. */

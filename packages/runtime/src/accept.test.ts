@@ -111,6 +111,13 @@ describe('intake', () => {
     expect(bench.runtime.cursor('poll')).toBe('2026-01-03');
   });
 
+  test('stores how far a source has come without an event', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    expect(await bench.runtime.keepCursor('schedule', '2026-01-01')).toBe(true);
+    await bench.crash();
+    expect(bench.runtime.cursor('schedule')).toBe('2026-01-01');
+  });
+
   test('holds an event that could not even be read, as it came', async () => {
     bench = await openBench(planFor({ steps: [] }));
     const failure = {

@@ -92,6 +92,8 @@ export interface Runtime {
   misfit(event: string, payload: Json, headers?: JsonObject): Failure | undefined;
   /** How far a source has come: the last `cursor` stored under the name. */
   cursor(name: string): string | undefined;
+  /** Stores a `cursor` that comes with no event. Resolves `true` when it is on disk, `false` where the disk has failed. */
+  keepCursor(name: string, value: string): Promise<boolean>;
   /** Starts a pipeline whose trigger is `manual`. */
   trigger(pipeline: string, input: JsonObject, actor: string): Promise<AcceptResult>;
 

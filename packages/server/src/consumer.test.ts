@@ -51,7 +51,12 @@ function open(
   const consumer = consume({
     connection: 'bus',
     plan: { ...plan, ...more.plan },
-    runtime: { accept, cursor: () => undefined, misfit: more.misfit ?? (() => undefined) },
+    runtime: {
+      accept,
+      cursor: () => undefined,
+      keepCursor: async () => true,
+      misfit: more.misfit ?? (() => undefined),
+    },
     clock: more.clock ?? systemClock,
     random: systemRandom,
     source: (given) => {

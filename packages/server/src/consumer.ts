@@ -36,11 +36,13 @@ export type ConsumerCount = 'accepted' | 'duplicate' | 'quarantined' | 'rejected
 export interface ConsumerOptions {
   readonly connection: string;
   readonly plan: SourcePlan;
-  readonly runtime: Pick<Runtime, 'accept' | 'cursor' | 'misfit'>;
+  readonly runtime: Pick<Runtime, 'accept' | 'cursor' | 'keepCursor' | 'misfit'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the connector's source; it begins to deliver at once. */
-  source(context: Pick<SourceContext, 'plan' | 'cursor' | 'deliver' | 'misfit' | 'report' | 'lag'>): Source;
+  source(
+    context: Pick<SourceContext, 'plan' | 'cursor' | 'keepCursor' | 'deliver' | 'misfit' | 'report' | 'lag'>,
+  ): Source;
   log(event: {
     readonly code: string;
     readonly message: string;
@@ -96,7 +98,8 @@ export function consume(options: ConsumerOptions): Consumer {
   /** Of the source, and of where its deliveries come from. */
   const name = `${connection}/${plan.from}`;
   const cursor = (): string | undefined => runtime.cursor(name);
-  const source = options.source({ plan, cursor, deliver, misfit, report, lag: seen });
+  const keepCursor = (value: string): Promise<boolean> => runtime.keepCursor(name, value);
+  const source = options.source({ plan, cursor, keepCursor, deliver, misfit, report, lag: seen });
   return { status, stop };
 
   async function deliver(message: IncomingMessage): Promise<Settlement> {

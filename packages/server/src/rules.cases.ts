@@ -65,7 +65,7 @@ function consumed(accept: () => Promise<AcceptResult>, id: string | undefined): 
         bindings: {},
         events: [{ name: 'bus.placed', contentType: 'application/json', id: 'message', isHeard: true }],
       },
-      runtime: { accept, cursor: () => undefined, misfit: () => undefined },
+      runtime: { accept, cursor: () => undefined, keepCursor: async () => true, misfit: () => undefined },
       clock: systemClock,
       random: systemRandom,
       source: (given) => {

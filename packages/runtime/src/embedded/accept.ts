@@ -11,7 +11,15 @@ import type { Write } from './statements.ts';
 
 type Accepting = Pick<
   Runtime,
-  'accept' | 'trigger' | 'misfit' | 'hearers' | 'eventNames' | 'awaitedEvents' | 'cursor' | 'intakeRefusal'
+  | 'accept'
+  | 'trigger'
+  | 'misfit'
+  | 'hearers'
+  | 'eventNames'
+  | 'awaitedEvents'
+  | 'cursor'
+  | 'keepCursor'
+  | 'intakeRefusal'
 >;
 
 /** What whoever brings events may ask. An event is held against the plans in force (`intake.ts`), then stored with its runs (`admission.ts`). */
@@ -29,9 +37,15 @@ export function accepting(engine: EmbeddedEngine): Accepting {
     hearers: (event) => hearers(engine, event),
     eventNames: () => eventNames(engine.inForce, engine.read),
     awaitedEvents: () => engine.inForce.awaited(),
-    cursor: (name) => {
-      const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
-      return row === undefined ? undefined : engine.rows.codec.open(row['value'], `cursors/${name}`);
+    cursor: (name) => engine.rows.cursor(name),
+    keepCursor: async (name, value) => {
+      try {
+        await engine.commit([['putCursor', name, value, engine.now()]]);
+        return true;
+      } catch (error) {
+        if (error instanceof CommitFailed) return false;
+        throw error;
+      }
     },
   };
 }

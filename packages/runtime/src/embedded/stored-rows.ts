@@ -71,6 +71,12 @@ export class StoredRows {
     return step === null ? null : this.place(seq, step);
   }
 
+  /** How far a source or a schedule has come. */
+  cursor(name: string): string | undefined {
+    const row = this.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
+    return row === undefined ? undefined : this.codec.open(row['value'], `cursors/${name}`);
+  }
+
   /** A place of a run with the items that are digests in the file called as they are, as long as the run's journal says it. */
   place(runSeq: number, place: string): string {
     if (!hidesItems(place)) return place;

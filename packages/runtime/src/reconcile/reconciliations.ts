@@ -38,14 +38,12 @@ export class Reconciliations {
   #cancel: (() => void) | undefined;
   /** Of schedules: moments put off by chance, so that the same is not drawn again at each look. */
   readonly #putOff = new Map<string, { readonly atMs: number; readonly untilMs: number }>();
-  readonly #since: number;
 
   constructor(engine: EmbeddedEngine, options: RuntimeOptions) {
     this.reports = new Reports(engine);
     this.#engine = engine;
     this.#options = options;
     this.#folder = `${options.file}.comparing`;
-    this.#since = options.clock.now();
     // What an earlier process was at cannot be read any more.
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -53,11 +51,17 @@ export class Reconciliations {
   /** Puts plans in force, and goes on with what an earlier process was at. */
   async activate(plans: readonly ReconciliationPlan[]): Promise<void> {
     const now = this.#engine.now();
-    const writes = plans.flatMap((plan): Write[] =>
-      this.reports.planOf(plan.hash) === undefined
-        ? [['putReconciliationPlan', plan.hash, plan.name, plan.version, now, JSON.stringify(plan)]]
-        : [],
-    );
+    const writes = plans.flatMap((plan): Write[] => [
+      ...(this.reports.planOf(plan.hash) === undefined
+        ? ([
+            ['putReconciliationPlan', plan.hash, plan.name, plan.version, now, JSON.stringify(plan)],
+          ] as const)
+        : []),
+      // At the very first a schedule begins now. Its first moment may come while no process is there.
+      ...(plan.schedule !== undefined && this.#engine.rows.cursor(cursorOf(plan.name)) === undefined
+        ? [putPosition(plan.name, now, now)]
+        : []),
+    ]);
     if (writes.length > 0) await this.#engine.commit(writes, []);
     this.#active.clear();
     for (const plan of plans) this.#active.set(plan.name, plan);
@@ -113,9 +117,7 @@ export class Reconciliations {
       await this.#engine.commit(
         [
           ['putReport', id, name, now, isDryRun ? 1 : 0, JSON.stringify(stored), plan.hash],
-          ...(scheduledAtMs === undefined
-            ? []
-            : ([['putCursor', cursorOf(name), new Date(scheduledAtMs).toISOString(), now]] as const)),
+          ...(scheduledAtMs === undefined ? [] : [putPosition(name, scheduledAtMs, now)]),
         ],
         [
           this.#engine.system({
@@ -280,14 +282,8 @@ export class Reconciliations {
     for (const plan of this.#active.values()) {
       if (plan.schedule === undefined) continue;
       const schedule = scheduleOf(plan.schedule);
-      const stored = this.#engine.read
-        .of('SELECT value FROM cursors WHERE name = ?')
-        .get(cursorOf(plan.name));
-      const text = stored && this.#engine.rows.codec.open(stored['value'], `cursors/${cursorOf(plan.name)}`);
-      // At the very first it begins now; nothing is made up for.
-      const positionMs = text === undefined ? this.#since : Date.parse(text);
       // Several that were missed are one: what is compared is what is there now.
-      const due = schedule.due(positionMs, now).at(-1);
+      const due = schedule.due(this.#positionMs(plan.name, now), now).at(-1);
       const upcoming = schedule.next(now);
       if (upcoming !== undefined) nextMs = Math.min(nextMs, upcoming);
       if (due === undefined || this.#underWay.has(plan.name)) continue;
@@ -304,6 +300,19 @@ export class Reconciliations {
     this.#cancel = this.#options.clock.setTimer(Math.max(1, nextMs - now), () => this.#look());
   }
 
+  /** How far its schedule has come: what it is at, or was, is not due any more. */
+  #positionMs(name: string, now: number): number {
+    const stored = this.#engine.rows.cursor(cursorOf(name));
+    const positionMs = stored === undefined ? now : Date.parse(stored);
+    if (positionMs <= now + LOOK_MS) return positionMs;
+    // The clock was ahead, and was set right: it goes on from here, in the file as well, or what is missed from now on would be lost.
+    void this.#engine.dispatcher
+      .busy(() => this.#engine.commit([putPosition(name, now, now)]))
+      // A disk that fails stops the runtime elsewhere, and says so there.
+      .catch(() => {});
+    return now;
+  }
+
   #putOffUntil(plan: ReconciliationPlan, atMs: number): number {
     const known = this.#putOff.get(plan.name);
     if (known?.atMs === atMs) return known.untilMs;
@@ -315,6 +324,10 @@ export class Reconciliations {
 
 function newUnderWay(id: string): UnderWay {
   return { id, abort: new AbortController(), read: { source: 0, target: 0 }, isLate: false };
+}
+
+function putPosition(name: string, positionMs: number, now: number): Write {
+  return ['putCursor', cursorOf(name), new Date(positionMs).toISOString(), now];
 }
 
 function cursorOf(name: string): string {

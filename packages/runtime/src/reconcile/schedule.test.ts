@@ -36,6 +36,39 @@ describe('a schedule', () => {
     expect(dueTimes()).toHaveLength(2);
   });
 
+  test('makes up for its very first moment, which came while no process was there', async () => {
+    bench = await openBench();
+    listBoth(bench);
+    await bench.runtime.activateReconciliations([nightly]);
+    await bench.runtime.stop();
+    bench.clock.advance(86_400_000);
+    await bench.restart();
+    await bench.runtime.activateReconciliations([nightly]);
+    await settled(1);
+    expect(dueTimes()).toEqual(['2023-11-15T02:00:00.000Z']);
+  });
+
+  test('goes on when a clock that was ahead by a week is set right', async () => {
+    bench = await openBench();
+    listBoth(bench);
+    bench.clock.jump(7 * 86_400_000);
+    await bench.runtime.activateReconciliations([nightly]);
+    await night();
+    expect(dueTimes()).toEqual(['2023-11-22T02:00:00.000Z']);
+    bench.clock.jump(-7 * 86_400_000);
+    bench.clock.advance(60_000);
+    await pause(20);
+    // What is missed from there on is made up for, also by another process.
+    await bench.runtime.stop();
+    bench.clock.advance(86_400_000);
+    await bench.restart();
+    await bench.runtime.activateReconciliations([nightly]);
+    await settled(2);
+    expect(dueTimes().toSorted()).toEqual(['2023-11-16T02:00:00.000Z', '2023-11-22T02:00:00.000Z']);
+  });
+
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
   async function night(): Promise<void> {
     for (let hours = 0; hours < 24; hours++) {
       bench.clock.advance(3_600_000);

@@ -488,6 +488,7 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
           runtime: {
             accept: (incoming) => accept(runtime, incoming, options, accepted),
             cursor: (name) => runtime.cursor(name),
+            keepCursor: (name, value) => runtime.keepCursor(name, value),
             misfit: (...event) => runtime.misfit(...event),
           },
           clock: systemClock,

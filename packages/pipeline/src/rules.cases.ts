@@ -47,6 +47,18 @@ const policies = (from: string, to: string): Edits => ({ [POLICIES]: swap(from, 
 const none: Edits = {};
 const childOutput = childPipeline.slice(childPipeline.indexOf('output:'), childPipeline.indexOf('success:'));
 
+/** A second account of the shop, whose deliveries are taken too. */
+const OTHER_ACCOUNT = swap(
+  'connections:\n',
+  `connections:
+  shop-us:
+    connector: shop
+    baseUrl: env:SHOP_US_URL
+    credentials: { key: { token: env:SHOP_US_KEY } }
+    webhookSecrets: [env:SHOP_US_WEBHOOK_SECRET]
+`,
+);
+
 const TWO_OPERATORS = config(
   'kind: Workspace',
   "kind: Workspace\nserver: { operators: [{ name: ada, role: operator, token: 'env:ONE' }, { name: finn, role: approver, teams: [finance], token: 'env:TWO' }] }",
@@ -538,6 +550,12 @@ export const ruleCases = {
     },
   },
 
+  'connection-absent': {
+    // Published by the other pipeline, and by nobody else.
+    fires: { [SECOND]: swap("'left:${", "'${ connection }:${")(secondPipeline(READ)) },
+    on: 'connection',
+    silent: pipeline('key: ${ event', 'key: ${ connection }:${ event'),
+  },
   'event-without-source': {
     fires: { ...heard, [NEWS_CONNECTOR]: newsConnector('') },
     on: 'news.orderShipped',
@@ -718,6 +736,14 @@ export const ruleCases = {
     silent: keyedBy(
       '# tenon: allow identity-key-changes because each attempt to pay is told of once\n  key: ${ event.orderId }:${ event.attempt }',
     ),
+  },
+  'accounts-not-told-apart': {
+    fires: { [CONFIG]: OTHER_ACCOUNT },
+    on: '${ event.orderId }:${ event.version }',
+    silent: {
+      [CONFIG]: OTHER_ACCOUNT,
+      [PIPELINE]: swap('key: ${ event', 'key: ${ connection }:${ event'),
+    },
   },
   'key-retention-too-short': {
     fires: connector('retention: 24h', 'retention: 4h'),
@@ -1228,6 +1254,7 @@ export const ruleCases = {
     silent: {
       [CONFIG]: (text) =>
         `${text}  told: { connector: shop, credentials: { key: { token: env:SHOP_KEY } }, webhookSecrets: [env:TOLD_SECRET] }\n`,
+      [PIPELINE]: swap('key: ${ event', 'key: ${ connection }:${ event'),
     },
   },
   'credential-missing': {

@@ -216,6 +216,8 @@ export interface RunIdentity {
   readonly input: Json;
   /** Of the event that started it, as far as the plan reads them. */
   readonly headers: JsonObject;
+  /** The connection over which that event came; absent where it came over none. */
+  readonly connection?: string;
   /** Goes into every digest of the run's data: see `saltedDigest`. */
   readonly salt: string | null;
   /** The event came in, and its key or condition could not be computed: the run exists only to say so. */

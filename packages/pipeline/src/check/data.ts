@@ -10,6 +10,7 @@ import {
   type Field,
   type ObjectType,
   type Policies,
+  references,
   type Type,
   union,
 } from '@tenon/expression';
@@ -29,6 +30,7 @@ import { expressionsOf, type SpecExpression, type Template } from '../spec/templ
 import type { ResolvedCall } from './catalog.ts';
 import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
 import { MapOver, MapUntil } from './growing-map.ts';
+import { CONNECTION, connectionType } from './incoming.ts';
 import { type Item, itemOf, itemTypes, recordOf, withItems } from './list-item.ts';
 import type { PipelineModel } from './model.ts';
 import { takenRefusals, withRefusals } from './refusals.ts';
@@ -59,6 +61,10 @@ export interface DataCheck {
   readonly types: ReadonlyMap<SpecExpression, Type>;
   /** What each expression may name, and an expression anywhere in a step: for completion and hover. */
   readonly environments: ReadonlyMap<SpecExpression | StepSpec, Environment>;
+  /** What is known of an event that the trigger has taken. */
+  readonly taken: Environment;
+  /** Where it is first read over which connection the event came. */
+  readonly connectionRead?: Location;
 }
 
 function idsOf(branch: BranchSpec): readonly string[] {
@@ -85,6 +91,18 @@ const SETTLED_TRUE: ReadonlySet<string> = new Set(['always-true']);
 /** Can the condition not be false here? */
 function isCertain(condition: Expr, environment: Environment): boolean {
   return assume(condition, environment, false).facts?.isImpossible === true;
+}
+
+const STARTED_BY_HAND = {
+  message: 'what a person, a program or another pipeline starts came over no connection',
+  fix: 'take its name as a member of the input, `account: { enum: [<connection>, …] }`, and hand it over where the pipeline is started',
+};
+
+function onlyEmitted(event: string): NonNullable<Scope['unconnected']> {
+  return {
+    message: `\`${event}\` comes over no connection: no connector takes it in, so only pipelines publish it`,
+    fix: 'have its payload name the connection, and read it there',
+  };
 }
 
 /** What holds at one place of a pipeline. */
@@ -127,6 +145,8 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     ]),
   );
   let expressions = 0;
+  let connectionRead: Location | undefined;
+  let unconnected: Scope['unconnected'];
 
   defineRoots();
   const visible = visibleSteps(ids, rootSources, withoutOutput);
@@ -136,6 +156,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     sources: rootSources,
     unreadable: new Map(),
     steps: [],
+    ...(unconnected && { unconnected }),
   };
   let start: Here = { facts: undefined, conditions: [], elsewhere: new Map(), items: [] };
   if (trigger?.kind === 'event' && trigger.where) {
@@ -159,7 +180,16 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (when) expression(when, 'metrics', last, 'condition');
     if (value) typed(value, 'metrics', last, NUMBER, 'a metric');
   }
-  return { diagnostics: found, usage: usage.all, expressions, reads, environments, types };
+  return {
+    diagnostics: found,
+    usage: usage.all,
+    expressions,
+    reads,
+    environments,
+    types,
+    taken: environment(start.facts, {}),
+    ...(connectionRead && { connectionRead }),
+  };
 
   function walk(steps: readonly StepSpec[], from: Here): Here {
     return steps.reduce((here, step) => visit(step, here), from);
@@ -416,6 +446,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       sources: withItems(known.sources, here.items),
       unreadable,
       steps: named,
+      ...(unconnected && { unconnected }),
     };
   }
 
@@ -454,6 +485,15 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     reads.set(one, checked.reads);
     types.set(one, checked.type);
     for (const read of checked.reads) usage.read(step, read);
+    connectionRead ??= connectionReadIn(one, here.environment);
+  }
+
+  /** An item of a list may have that name; then it is another thing. */
+  function connectionReadIn(one: SpecExpression, { variables }: Environment): Location | undefined {
+    const type = roots[CONNECTION];
+    if (type === undefined || variables[CONNECTION] !== type) return undefined;
+    const read = references(one.parsed.ast).find(({ root }) => root === CONNECTION);
+    return read && one.locate(read.span);
   }
 
   function typeOf(one: SpecExpression): Type {
@@ -466,6 +506,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
 
   function defineRoots(): void {
     if (spec.trigger?.kind === 'manual') {
+      unconnected = STARTED_BY_HAND;
       // The shape check has found an object here, which is what a schema is.
       const input = typeOfSchema(spec.trigger.input as JsonSchema);
       roots['event'] = input;
@@ -473,7 +514,14 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       return;
     }
     roots['event'] = model.trigger ? typeOfSchema(model.trigger.plan.payload) : ANY;
+    if (spec.trigger?.kind === 'event') roots[CONNECTION] = ANY;
     if (!model.trigger) return;
+    const names = connectionType(model.trigger, model.catalog.workspace);
+    if (names) roots[CONNECTION] = names;
+    else {
+      delete roots[CONNECTION];
+      unconnected = onlyEmitted(model.trigger.name);
+    }
     if (spec.trigger?.kind === 'event') usage.listens(model.trigger, 'trigger', spec.trigger.event);
     const target = eventTarget(model.trigger);
     rootSources.set('event', target);

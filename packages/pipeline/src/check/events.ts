@@ -5,6 +5,7 @@ import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
 import type { ResolvedEvent } from './catalog.ts';
 import type { DataCheck } from './data.ts';
+import { incomingOver } from './incoming.ts';
 import type { Checked } from './masters.ts';
 import type { PipelineModel } from './model.ts';
 import { firstGap, placeOf } from './schema-path.ts';
@@ -192,13 +193,7 @@ function checkSigned(
   const connections = Object.values(workspace.config.connections).filter(({ connector }) =>
     byName.has(connector),
   );
-  const isTaken = connections.some((connection) => {
-    const { sources, webhooks } = byName.get(connection.connector)!;
-    if (Object.hasOwn(sources, id) && (connection.sources?.includes(id) ?? true)) return true;
-    // One that cannot be read is told of by itself.
-    const secrets = workspace.connectionPlaces.get(connection.name)?.webhookSecrets?.value ?? 0;
-    return Object.hasOwn(webhooks, id) && secrets > 0;
-  });
+  const isTaken = incomingOver(event, workspace).length > 0;
   const delivered = connections.filter(({ connector }) => Object.hasOwn(byName.get(connector)!.webhooks, id));
   const [first] = delivered;
   const places = first && workspace.connectionPlaces.get(first.name);

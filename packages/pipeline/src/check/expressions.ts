@@ -14,6 +14,7 @@ import {
 import { type Diagnostic, diagnosticMaker, didYouMean, type Location, toPointer } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { SpecExpression } from '../spec/template.ts';
+import { CONNECTION } from './incoming.ts';
 import { policyArguments } from './policy-arguments.ts';
 import { REFUSED } from './refused.ts';
 import type { Scope, UsageTarget } from './scope.ts';
@@ -77,7 +78,10 @@ export function checkInScope(
     return { diagnostics, reads: [], type: ANY };
   }
   const read = references(parsed.ast);
-  const steps = read.flatMap((reference) => stepProblem(expression, reference, scope));
+  const steps = read.flatMap((reference) => [
+    ...stepProblem(expression, reference, scope),
+    ...connectionProblem(expression, reference, scope),
+  ]);
   const checked: CheckedExpression = CHECKS[use](parsed.ast, scope.environment);
   const issues = checked.issues.filter((issue) => !steps.some(({ span }) => span.start === issue.start));
   // What only has a warning runs, so its type holds and what follows from it is checked.
@@ -141,6 +145,19 @@ function stepProblem(
     misspelt: { name: id.name, meant: near },
   });
   return [{ problem, span: id }];
+}
+
+/** There is no such name, where the event came over no connection. */
+function connectionProblem(
+  expression: SpecExpression,
+  { root, span }: Reference,
+  { environment, unconnected }: Scope,
+): { readonly problem: Diagnostic; readonly span: Reference['span'] }[] {
+  if (root !== CONNECTION || unconnected === undefined || environment.variables[CONNECTION] !== undefined)
+    return [];
+  const at = expression.locate(span);
+  const problem = diagnostic('connection-absent', { ...unconnected, at, subject: expression.source });
+  return [{ problem, span }];
 }
 
 /** Policies that call policies, at most. */

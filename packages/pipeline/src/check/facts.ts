@@ -17,6 +17,8 @@ export interface PipelineFacts {
   readonly owner: string;
   /** The event that starts it. */
   readonly trigger?: EventUse;
+  /** Where it reads over which connection that event came. */
+  readonly connectionRead?: Location;
   readonly causes: readonly Cause[];
   readonly waits: readonly Wait[];
   readonly writes: readonly FieldWrite[];
@@ -70,6 +72,8 @@ export interface Cause {
   readonly order: number;
   readonly at: Location;
   readonly what: string;
+  /** Published here: it comes over no connection. */
+  readonly isEmitted?: true;
 }
 
 export interface Wait extends EventUse {
@@ -90,7 +94,7 @@ export interface ConnectionUse {
 
 export const CAUSES_EXTENSION = 'x-tenon-causes';
 
-export function factsOf(model: PipelineModel): PipelineFacts {
+export function factsOf(model: PipelineModel, connectionRead?: Location): PipelineFacts {
   const { spec } = model;
   const order = new Map<StepSpec, number>(allSteps(spec.steps).map((step, index) => [step, index]));
   const trigger =
@@ -151,6 +155,7 @@ export function factsOf(model: PipelineModel): PipelineFacts {
       at: step.call.at,
     })),
     ...(trigger && { trigger }),
+    ...(connectionRead && { connectionRead }),
     causes: causesOf(model, order),
     waits,
     writes: fieldWrites(model),
@@ -214,7 +219,7 @@ function eventUse(model: PipelineModel, event: ResolvedEvent, at: Location): Eve
 function causesOf(model: PipelineModel, order: ReadonlyMap<StepSpec, number>): readonly Cause[] {
   const emitted = [...model.events].flatMap(([step, { name }]): Cause[] =>
     step.kind === 'emit'
-      ? [{ event: name, order: order.get(step)!, at: step.emit.at, what: `emits ${name}` }]
+      ? [{ event: name, order: order.get(step)!, at: step.emit.at, what: `emits ${name}`, isEmitted: true }]
       : [],
   );
   const followed = [...model.calls.values()].flatMap(({ step, call }): Cause[] => {

@@ -3,6 +3,7 @@ import { type Reference, references } from '@tenon/expression';
 import type { Diagnostic } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import { expressionsOf, type SpecExpression } from '../spec/template.ts';
+import { CONNECTION } from './incoming.ts';
 import type { Checked } from './masters.ts';
 import { isPlaceholder } from './placeholders.ts';
 import { tellingOf, together } from './tells-apart.ts';
@@ -18,7 +19,7 @@ export function checkIdentityKey({ model, data }: Checked): Diagnostic[] {
   const read = expressions.flatMap((one) =>
     references(one.parsed.ast).map((reference) => ({ one, reference })),
   );
-  const known = spec.trigger?.kind === 'manual' ? ['event', 'input'] : ['event', 'headers'];
+  const known = spec.trigger?.kind === 'manual' ? ['event', 'input'] : ['event', 'headers', CONNECTION];
   if (read.some(({ reference }) => !known.includes(reference.root))) return [];
   const at = spec.document.at(key.node);
   const subject = spec.name.value;

@@ -1,5 +1,6 @@
 import { compareText, type Diagnostic } from '@tenon/model';
 import type { Workspace } from '../workspace.ts';
+import { checkAccounts, checkConnectionless } from './accounts.ts';
 import { checkAddresses } from './addresses.ts';
 import { checkApprovals } from './approvals.ts';
 import { checkBasedOn } from './based-on.ts';
@@ -41,6 +42,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkTargets(model),
     ...checkEvents(checked),
     ...checkIdentityKey(checked),
+    ...checkAccounts(checked),
     ...checkEffects(model),
     ...checkProbeInputs(model),
     ...checkBasedOn(model),
@@ -95,6 +97,7 @@ export function workspaceProofs(
     ...checkWriters(sorted),
     ...checkLoops(sorted),
     ...checkRuns(sorted),
+    ...checkConnectionless(sorted),
     ...checkPrivilege(sorted, workspace, isSound),
     ...checkAddresses(sorted, workspace),
   ];

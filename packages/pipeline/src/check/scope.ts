@@ -30,4 +30,6 @@ export interface Scope {
   readonly unreadable: ReadonlyMap<string, Unreadable>;
   /** Ids of all steps, for "did you mean". */
   readonly steps: readonly string[];
+  /** Why no connection can be named that the event came over; absent where one can. */
+  readonly unconnected?: { readonly message: string; readonly fix: string };
 }

@@ -197,6 +197,16 @@ export const namesRules = {
       good: 'sources: { itemSold: { … } }',
     },
   },
+  'connection-absent': {
+    severity: 'error',
+    title: 'the connection of an event that came over none',
+    why: '`connection` is the name of the connection over which the event came in. What is started by hand, run by another pipeline or published by one came over none.',
+    fix: 'take the name from the input, or from the event itself',
+    example: {
+      bad: 'trigger: { manual: … }\nidentity: { key: "${ connection }:${ event.orderId }", … }',
+      good: 'trigger: { manual: { input: { type: object, required: [account, orderId], … } } }\nidentity: { key: "${ event.account }:${ event.orderId }", … }',
+    },
+  },
   'source-without-connection': {
     severity: 'error',
     title: 'an event that no connection takes in',

@@ -76,6 +76,16 @@ export const proofsRules = {
       good: 'key: ${ event.orderId }:${ event.version }',
     },
   },
+  'accounts-not-told-apart': {
+    severity: 'error',
+    title: 'events of several accounts that count as one',
+    why: 'Two accounts of one kind give the same id to different things. An event whose key was there before counts as a repeat and starts nothing, and one with an older version is left out: what came from the second account is lost, and nobody is told.',
+    fix: 'put `connection`, the name of the connection over which the event came, into `key` (and into `orderBy`, where there is a `version`). Where the ids are the same in all accounts, say why on the line above: `# tenon: allow accounts-not-told-apart because <reason>`',
+    example: {
+      bad: 'key: ${ event.orderId }   # shop.orderPlaced comes over shop-eu and shop-us',
+      good: 'key: ${ connection }:${ event.orderId }',
+    },
+  },
   'key-retention-too-short': {
     severity: 'error',
     title: 'keys are forgotten before the last repeat',

@@ -378,7 +378,9 @@ export const pipelineSchema: SchemaObject = {
         ],
       },
       identity: object('What makes two events the same business event.', ['key', 'retain'], {
-        key: template('Text over `event` only: the idempotency key of every effect is made from it.'),
+        key: template(
+          'Text over `event`, and over `connection` where events come from several accounts: the idempotency key of every effect is made from it.',
+        ),
         retain: duration('How long a repeated event is recognised.'),
         orderBy: template('Runs with the same value go one at a time, in order.'),
         account: template(

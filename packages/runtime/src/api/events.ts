@@ -9,6 +9,10 @@ export interface IncomingEvent {
   readonly headers?: JsonObject;
   /** The delivery's own id (webhook id), never empty: the same delivery twice is recorded once (inbox, C78). */
   readonly deliveryId: string;
+  /**
+   * Where it came from: the name of the connection, alone or with a `/` and the place there behind it. Pipelines read that name as
+   * `connection`; a source with a `:` in it is no connection.
+   */
   readonly source: string;
   readonly traceparent?: string;
   /**

@@ -31,7 +31,9 @@ export function accepting(engine: EmbeddedEngine): Accepting {
     misfit: (event, payload, headers) => {
       const { begins } = engine.inForce;
       const waiting = engine.inForce.waitingAlone(event);
-      const found = draftsFor(event, payload, 'not stored', begins, 'refuse', headers, waiting);
+      // By what it would be known is not asked.
+      const coming = { event, payload, deliveryId: 'not stored', source: '', ...(headers && { headers }) };
+      const found = draftsFor(coming, begins, 'refuse', waiting);
       return found.ok ? undefined : found.failure;
     },
     hearers: (event) => hearers(engine, event),
@@ -55,15 +57,8 @@ async function accept(engine: EmbeddedEngine, event: IncomingEvent): Promise<Acc
   if (full !== undefined) return refused(engine, full);
   const misnamed = wronglyNamed(event);
   if (misnamed !== undefined) return refused(engine, misnamed);
-  const found = draftsFor(
-    event.event,
-    event.payload,
-    event.deliveryId,
-    engine.inForce.begins,
-    event.invalid,
-    event.headers,
-    engine.inForce.waitingAlone(event.event),
-  );
+  const { begins } = engine.inForce;
+  const found = draftsFor(event, begins, event.invalid, engine.inForce.waitingAlone(event.event));
   if (!found.ok) return refused(engine, found.failure);
   const { drafts, quarantined } = found;
   const crowded = backlogRefusal(engine, drafts);

@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, thrownAt } from '@tenon/model';
+import { type JsonObject, thrownAt } from '@tenon/model';
 import { type ChildEnd, type Fact, type Opening, Suspension } from '../engine.ts';
 import { interpret } from '../interpreter/interpret.ts';
 import type { Caller } from '../interpreter/tries.ts';
@@ -11,7 +11,7 @@ import { Register } from './register.ts';
 import { EmbeddedRun } from './run-context.ts';
 import { openingRow, putOpening } from './run-openings.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
-import type { StoredRun } from './stored-rows.ts';
+import type { CameIn, StoredRun } from './stored-rows.ts';
 import { UnreadableValue } from './value-codec.ts';
 
 /** Runs at work in this process: each is loaded when it is due, and let go when it has ended or has to wait. */
@@ -37,10 +37,10 @@ export class Activations {
     if (stored === undefined) return [];
     const { rows } = this.#engine;
     let row: RunRow;
-    let memory: readonly [payload: Json, journal: readonly JournalRow[], openings: readonly OpeningRow[]];
+    let memory: readonly [event: CameIn, journal: readonly JournalRow[], openings: readonly OpeningRow[]];
     try {
       row = rows.run(stored);
-      memory = [rows.payload(row.event_seq), rows.journal(seq), rows.openings(seq)];
+      memory = [rows.cameIn(row.event_seq), rows.journal(seq), rows.openings(seq)];
     } catch (error) {
       if (!(error instanceof UnreadableValue)) throw error;
       if (stored.state === 'accepted') this.#engine.counts.addBacklog(stored.pipeline, -1);
@@ -65,7 +65,7 @@ export class Activations {
   /** Rejects when the file cannot be read. `birth`: the group that stores a new run, where that is not on disk yet. */
   async activate(
     row: RunRow,
-    payload: Json,
+    event: CameIn,
     journal: readonly JournalRow[],
     openings: readonly OpeningRow[],
     birth?: PendingGroup,
@@ -80,7 +80,7 @@ export class Activations {
       // What events start is nobody's child.
       const link = bornOf ?? ('manual' in trigger ? linkOf(this.#engine, seq) : undefined);
       const { deadlineMs } = limits;
-      run = new EmbeddedRun(row, payload, journal, openings, deadlineMs, this.#engine, birth, link);
+      run = new EmbeddedRun(row, event, journal, openings, deadlineMs, this.#engine, birth, link);
       this.runs.set(seq, run);
       const end = await interpret(run.root, loaded, this.#callerFor(run));
       await run.finish(end);

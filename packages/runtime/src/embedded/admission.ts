@@ -196,21 +196,15 @@ export class Admission {
     also: readonly Write[],
     noted: readonly Noted[],
   ): Promise<void> {
-    const drafts = draftsFor(
-      event.event,
-      event.payload,
-      event.deliveryId,
-      this.#engine.inForce.begins,
-      'refuse',
-      event.headers,
-    );
+    const source = `pipeline:${run.pipeline}`;
+    const drafts = draftsFor({ ...event, source }, this.#engine.inForce.begins);
     if (!drafts.ok)
       throw new Error(`a subscriber's contract refuses ${event.event}: ${drafts.failure.message}`);
     await this.admit(
       {
         ...event,
         payload: storedEvent(event),
-        source: `pipeline:${run.pipeline}`,
+        source,
         traceparent: run.traceparent,
         correlationId: run.correlation_id,
       },
@@ -284,7 +278,7 @@ export class Admission {
       this.#engine.dispatcher.follow(
         run.pipeline,
         run.seq,
-        this.#engine.activations.activate(run, event.payload, [], [], group, link),
+        this.#engine.activations.activate(run, event, [], [], group, link),
       );
     group.onEnd((error) => {
       this.#isOver(arrival, error);

@@ -3,6 +3,7 @@ import { type EntityVersion, isVersion } from '../entity-version.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
 import type { IncomingEvent } from '../runtime.ts';
 import type { ChildLink } from './children.ts';
+import { connectionOf } from './event-connection.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
@@ -85,19 +86,20 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'a list' : `of type ${typeof value}`;
 }
 
+/** An event as it comes in. */
+export type ComingEvent = Pick<IncomingEvent, 'event' | 'payload' | 'headers' | 'deliveryId' | 'source'>;
+
 /**
  * Which runs an event starts; pure. Refused whole when its payload violates its contract (C2). `waiting`: plans that begin nothing, of which
  * runs wait for it, the newest last.
  */
 export function draftsFor(
-  event: string,
-  payload: Json,
-  deliveryId: string,
+  coming: ComingEvent,
   plans: ReadonlyMap<string, LoadedPlan>,
   invalid: IncomingEvent['invalid'] = 'refuse',
-  headers?: JsonObject,
   waiting: readonly LoadedPlan[] = [],
 ): Drafts {
+  const { event, payload, headers, deliveryId } = coming;
   const held = (failure: Failure): Drafts =>
     quarantined(event, deliveryId, [...plans.values()], waiting, failure);
   if (typeof invalid === 'object') return held(invalid);
@@ -106,16 +108,27 @@ export function draftsFor(
   const unfit = refusedByAll(event, payload, headers, waiting);
   if (unfit !== undefined) return refused(unfit);
   const drafts: Draft[] = [];
+  const seen = seenOf(coming);
   for (const loaded of plans.values()) {
     const { trigger } = loaded.plan;
     // Also where it is only waited for: what violates the contract would never match, and nobody would know.
     const failure = loaded.refusal(event, payload, headers);
     if (failure !== undefined) return refused(failure);
     if ('manual' in trigger || trigger.event !== event) continue;
-    const draft = draftFor(loaded, { event: payload, headers: headers ?? {} }, deliveryId, trigger.where);
+    const draft = draftFor(loaded, seen, deliveryId, trigger.where);
     if (draft !== undefined) drafts.push(draft);
   }
   return { ok: true, drafts };
+}
+
+/** What expressions over an event see. Where it came over no connection, there is no such name. */
+export function seenOf({
+  payload,
+  headers = {},
+  source,
+}: Pick<ComingEvent, 'payload' | 'headers' | 'source'>): Readonly<Record<string, Json>> {
+  const connection = connectionOf(source);
+  return { event: payload, headers, ...(connection !== undefined && { connection }) };
 }
 
 /**

@@ -3,7 +3,7 @@ import type { AcceptResult, RecheckedEvent, RecheckFilter, RecheckReport, Releas
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { type EventParts, eventParts } from './event-value.ts';
-import { type Draft, draftsFor, keyText, unreadFailure } from './intake.ts';
+import { type Draft, draftsFor, keyText, seenOf, unreadFailure } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
 import { nextTurn } from './next-turn.ts';
@@ -112,10 +112,10 @@ export async function heldKeys(
     const held = heldEvent(engine, seq);
     const run = held?.runs.find((one) => one.pipeline === pipeline);
     if (held === undefined || run === undefined) continue;
-    const { payload, headers = {} } = partsOf(engine, held);
+    const seen = seenOf({ ...partsOf(engine, held), source: held.source });
     const keys = [orderBy, key].flatMap((template) => {
       if (template === undefined) return [];
-      const result = loaded.template(template, { event: payload, headers, delivery: held.deliveryId });
+      const result = loaded.template(template, { ...seen, delivery: held.deliveryId });
       const text = result.ok ? keyText(result.value) : undefined;
       return text === undefined ? [] : [text];
     });
@@ -155,8 +155,8 @@ function judge(
   const waiting = engine.inForce.waitingAlone(held.event);
   const isSpokenOf = [...begins.values()].some(({ plan }) => Object.hasOwn(plan.events, held.event));
   if (!isSpokenOf && waiting.length === 0) return stays('unheard');
-  const { payload, headers } = parts;
-  const found = draftsFor(held.event, payload, held.deliveryId, begins, 'refuse', headers, waiting);
+  const { event, deliveryId, source } = held;
+  const found = draftsFor({ ...parts, event, deliveryId, source }, begins, 'refuse', waiting);
   if (!found.ok) return stays('fails', found.failure);
   // Of a pipeline whose own run a person has ended already, nothing is begun again.
   const parked = new Set(held.runs.map(({ pipeline }) => pipeline));
@@ -214,12 +214,13 @@ function stoodBefore({ read, names }: StoredRows, source: string, delivery: stri
 const RELEASED = 'quarantine:';
 
 /** Also of an event that does not fit: what is wrong with it need not be its key. */
-function orderKeys(engine: EmbeddedEngine, held: Held, { payload, headers = {} }: EventParts): string[] {
+function orderKeys(engine: EmbeddedEngine, held: Held, parts: EventParts): string[] {
+  const seen = seenOf({ ...parts, source: held.source });
   return held.runs.flatMap(({ pipeline }) => {
     const loaded = engine.inForce.begins.get(pipeline);
     const orderBy = loaded?.plan.identity.orderBy;
     if (loaded === undefined || orderBy === undefined) return [];
-    const key = loaded.template(orderBy, { event: payload, headers, delivery: held.deliveryId });
+    const key = loaded.template(orderBy, { ...seen, delivery: held.deliveryId });
     return key.ok ? [`${pipeline}\0${JSON.stringify(key.value)}`] : [];
   });
 }

@@ -13,11 +13,13 @@ import {
 import type { RunState } from '../runtime.ts';
 import { type ChildLink, wordWrites } from './children.ts';
 import type { PendingGroup } from './commit-queue.ts';
+import { connectionOf } from './event-connection.ts';
 import { eventParts } from './event-value.ts';
 import type { RunHost } from './run-host.ts';
 import { openingRow, RunOpenings } from './run-openings.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
+import type { CameIn } from './stored-rows.ts';
 import { Strand, type Wait } from './strand.ts';
 import { StrandMemories } from './strand-memory.ts';
 
@@ -69,7 +71,7 @@ export class EmbeddedRun {
 
   constructor(
     row: RunRow,
-    stored: Json,
+    event: CameIn,
     journal: readonly JournalRow[],
     openings: readonly OpeningRow[],
     deadlineMs: number,
@@ -98,7 +100,8 @@ export class EmbeddedRun {
       row.clock_from === null
         ? now
         : row.clock_from + (row.paused_since === null ? 0 : now - row.paused_since);
-    const parts = eventParts(stored);
+    const parts = eventParts(event.payload);
+    const connection = connectionOf(event.source);
     this.identity = {
       runId: row.run_id,
       pipeline: row.pipeline,
@@ -108,6 +111,7 @@ export class EmbeddedRun {
       acceptedAtMs: row.accepted_at,
       input: parts.payload,
       headers: parts.headers ?? {},
+      ...(connection !== undefined && { connection }),
       salt: row.salt,
       ...(row.intake_failure !== null && { intakeFailure: JSON.parse(row.intake_failure) }),
       ...(link !== undefined && { parent: { runId: link.parentRunId, step: link.parentStep } }),

@@ -2,6 +2,7 @@ import { canonicalJson, type Json } from '@tenon/model';
 import { GIVEN } from '../interpreter/several-approvals.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { eventParts } from './event-value.ts';
+import type { NewEvent } from './intake.ts';
 import { type Names, saltAndNames } from './names.ts';
 import { carried, digestsIn, firstRowOf, hiddenPlace, hidesItems, itemsOf, shownPlace } from './places.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
@@ -17,6 +18,9 @@ export type StoredRun = Omit<
   readonly failure: unknown;
   readonly salt: unknown;
 };
+
+/** An event as it is stored, and its source. */
+export type CameIn = Pick<NewEvent, 'payload' | 'source'>;
 
 /** Reads rows with their data opened. What cannot be opened throws `UnreadableValue`; in `shown` rows it is left out. */
 export class StoredRows {
@@ -120,6 +124,15 @@ export class StoredRows {
       if (error instanceof RuntimeError) return new Map();
       throw error;
     }
+  }
+
+  /** The event that started a run, with where it came from. */
+  cameIn(eventSeq: number): CameIn {
+    const row = this.read.of('SELECT payload, source FROM events WHERE seq = ?').get(eventSeq);
+    return {
+      payload: this.codec.json(row?.['payload'] ?? 'null', `events/${eventSeq}`),
+      source: String(row?.['source']),
+    };
   }
 
   payload(eventSeq: number): Json {

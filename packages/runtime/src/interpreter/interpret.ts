@@ -113,12 +113,14 @@ export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Calle
 
 /** Names of the data that expressions see. */
 export function scopeOf(progress: Progress): Scope {
-  const { input, headers } = progress.ctx.run;
+  const { input, headers, connection } = progress.ctx.run;
   const scope =
     'manual' in progress.loaded.plan.trigger
       ? { input, event: input, steps: progress.steps }
       : { event: input, headers, steps: progress.steps };
-  return progress.names === undefined ? scope : { ...progress.names, ...scope };
+  if (connection === undefined && progress.names === undefined) return scope;
+  // An item of a list may be called so; then it is meant.
+  return { ...(connection !== undefined && { connection }), ...progress.names, ...scope };
 }
 
 /** Carries out steps in order; `undefined` when all of them ended well. */

@@ -151,7 +151,7 @@ export class MemoryEngine implements Engine {
 
   async accept(incoming: Parameters<Engine['accept']>[0]): ReturnType<Engine['accept']> {
     const { event, payload, headers, deliveryId, source, traceparent } = incoming;
-    const found = draftsFor(event, payload, deliveryId, this.#activePlans(), 'refuse', headers);
+    const found = draftsFor(incoming, this.#activePlans());
     if (!found.ok) return found;
     const stored = { event, source, deliveryId, payload, ...(headers && { headers }) };
     let result: Awaited<ReturnType<Engine['accept']>> | undefined;
@@ -170,12 +170,12 @@ export class MemoryEngine implements Engine {
     parts: Pick<StoredEvent, 'payload' | 'headers'>,
     also: (run: StoredRun) => void,
   ): Promise<void> {
-    const { payload, headers } = parts;
-    const found = draftsFor(event, payload, deliveryId, this.#activePlans(), 'refuse', headers);
+    const source = `pipeline:${from.pipeline}`;
+    const found = draftsFor({ event, deliveryId, source, ...parts }, this.#activePlans());
     if (!found.ok) throw new Error(found.failure.message);
     await this.commit((disk) => {
       also(disk.runs[from.seq]!);
-      const stored = { event, source: `pipeline:${from.pipeline}`, deliveryId, ...parts };
+      const stored = { event, source, deliveryId, ...parts };
       this.#admit(stored, found.drafts, from.correlationId, from.traceparent);
     });
   }
@@ -207,7 +207,12 @@ export class MemoryEngine implements Engine {
           };
         else {
           const event = `run:${loaded.plan.pipeline}`;
-          disk.events.push({ event, source: from.pipeline, deliveryId: key, payload: child.input });
+          disk.events.push({
+            event,
+            source: `pipeline:${from.pipeline}`,
+            deliveryId: key,
+            payload: child.input,
+          });
           const deadlineMs = Math.min(loaded.plan.limits.deadlineMs, deadlineAtMs - this.now());
           const link = { seq: from.seq, key, step: child.step, deadlineMs, told: 0 };
           const run = { ...this.#newRun(draft, from.correlationId, from.traceparent), parent: link };

@@ -3,6 +3,7 @@ import type { RunState } from '@tenon/runtime';
 import {
   type Cancellation,
   type ChildEnd,
+  connectionOf,
   type Fact,
   type Interruption,
   type RunEnd,
@@ -59,7 +60,7 @@ export class MemoryRun {
 
   constructor(
     stored: StoredRun,
-    { payload, headers = {} }: StoredEvent,
+    { payload, headers = {}, source }: StoredEvent,
     deadlineMs: number,
     engine: MemoryEngine,
     parent?: RunIdentity['parent'],
@@ -78,6 +79,7 @@ export class MemoryRun {
     this.stored.clockFrom =
       clockFrom === undefined ? now : clockFrom + (pausedSince === undefined ? 0 : now - pausedSince);
     const { runId, pipeline, key, correlationId, traceparent, acceptedAtMs, intakeFailure } = stored;
+    const connection = connectionOf(source);
     this.identity = {
       runId,
       pipeline,
@@ -87,6 +89,7 @@ export class MemoryRun {
       acceptedAtMs,
       input: payload,
       headers,
+      ...(connection !== undefined && { connection }),
       // Nothing of it is kept.
       salt: null,
       ...(intakeFailure !== undefined && { intakeFailure }),

@@ -1,6 +1,7 @@
 import type { PlanStep } from '@tenon/pipeline';
 import { call, childPlan, failure, planFor, retry, run, step, undoable } from '@tenon/runtime/testing';
 import { afterEach, describe, expect, test } from 'vitest';
+import { connectionCases } from './connection-cases.ts';
 import { headerCases } from './header-cases.ts';
 import { type EngineStorage, World } from './world.ts';
 
@@ -40,6 +41,7 @@ function suite(storage: () => EngineStorage): void {
   };
 
   headerCases(open);
+  connectionCases(open);
 
   describe('start by key', () => {
     test('a business key starts one run, whoever says it how often', async () => {

@@ -77,12 +77,13 @@ export class World {
     payload: Json,
     deliveryId = `d${++this.#deliveries}`,
     headers?: JsonObject,
+    source = 'shop',
   ): Promise<AcceptResult> {
     for (;;) {
       await this.#up;
       const life = this.#life;
       const result = await Promise.race([
-        this.engine.accept({ event, payload, deliveryId, source: 'shop', ...(headers && { headers }) }),
+        this.engine.accept({ event, payload, deliveryId, source, ...(headers && { headers }) }),
         this.#died.promise,
       ]);
       if (result !== undefined && life === this.#life) return result;

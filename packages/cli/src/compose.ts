@@ -23,6 +23,7 @@ import { deploymentOf } from './deployment.ts';
 import { healthCalls, watchHealth } from './health.ts';
 import { intakeConnections } from './intake-connections.ts';
 import type { Io } from './io.ts';
+import { keptTokens, tokenLock } from './kept-tokens.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { loadOperators } from './load-operators.ts';
 import type { LogLine } from './log-line.ts';
@@ -95,7 +96,11 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
   const health = healthCalls(workspace, connections);
   const quotas = await quotaStoreOf(workspace, secrets, io);
   if (quotas) opened.use(quotas);
-  const parts = { root, workspace, check, code, io, log, secrets, onSecretUse, quotas: quotas?.store };
+  const encryption = await encryptionOf(workspace, root, secrets);
+  const tokens = keptTokens(root, encryption);
+  const lock = await tokenLock(tokens);
+  if (lock !== undefined) throw new ComposeError(lockedWords(lock), lock.code);
+  const parts = { workspace, check, code, io, log, secrets, onSecretUse, quotas: quotas?.store, tokens };
   const askedBy = makeTransports(
     health.map(({ connection }) => connection),
     parts,
@@ -109,7 +114,6 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     options.engineFile === undefined
       ? resolve(root, workspace.config.engine.file)
       : resolve(io.cwd, options.engineFile);
-  const encryption = await encryptionOf(workspace, root, secrets);
   for (const { what, fix } of await openKeyFiles(workspace.config, root))
     log({ kind: 'keyFileOpen', message: `${what}: ${fix}` });
   const isFirstEncrypted = encryption !== undefined && !existsSync(keyFolder(file, encryption));
@@ -151,6 +155,8 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     await opened.disposeAsync();
   };
   try {
+    // Not before the database is this process's own: another one may save a token at any moment.
+    await tokens.sealAll();
     const plans = [...check.plans.values(), ...planPublications(workspace)];
     const names = new Set(plans.map(({ pipeline }) => pipeline));
     // What the workspace no longer has must not be started by the next event; runs already begun finish.

@@ -2,6 +2,7 @@ import type { ComposeOptions } from './compose.ts';
 import { resolveConnection } from './connection-addresses.ts';
 import { loadModules } from './connector-code.ts';
 import { askHealth, type Health, healthCalls, notAsked, withoutHealth } from './health.ts';
+import { readersTokens } from './kept-tokens.ts';
 import { makeTransports } from './make-transports.ts';
 import { openSecrets } from './secret-managers.ts';
 
@@ -23,7 +24,7 @@ export async function lookAtHealth(
   const secrets = openSecrets(workspace.config.secrets, root, io);
   const transports = makeTransports(
     calls.map(({ connection }) => connection),
-    { ...options, code, secrets: secrets.store, log: () => {} },
+    { ...options, code, secrets: secrets.store, tokens: await readersTokens(root, io), log: () => {} },
   );
   const asked = calls.flatMap((call) => {
     const transport = transports.get(call.connection.name);

@@ -1,13 +1,12 @@
-import { join } from 'node:path';
 import {
   type ConnectionConfig,
   type ConnectorManifest,
-  fileTokenVault,
   guardedTransport,
   httpTransport,
   type QuotaSharing,
   type QuotaStore,
   sandboxTransport,
+  type TokenVault,
   type Transport,
   type TransportContext,
   withOwnTokens,
@@ -20,19 +19,20 @@ import { isSandboxAddress } from './sandbox-addresses.ts';
 
 /** What transports are made of. */
 export interface TransportParts
-  extends Pick<ComposeOptions, 'root' | 'workspace' | 'check' | 'code' | 'io' | 'log'>,
+  extends Pick<ComposeOptions, 'workspace' | 'check' | 'code' | 'io' | 'log'>,
     Pick<TransportContext, 'secrets' | 'onSecretUse'> {
   /** Where what an account of several processes has used is counted. */
   readonly quotas?: QuotaStore | undefined;
+  /** Of the workspace: one for all of a process. */
+  readonly tokens: TokenVault;
 }
 
 /** What carries the calls of each connection, by its name: guarded as its manifest and the configuration say. */
 export function makeTransports(
   connections: readonly ConnectionConfig[],
-  { root, workspace, check, code, io, log, secrets, onSecretUse, quotas }: TransportParts,
+  { workspace, check, code, io, log, secrets, onSecretUse, quotas, tokens }: TransportParts,
 ): Map<string, Transport> {
   const transports = new Map<string, Transport>();
-  const tokens = fileTokenVault(join(root, '.tenon', 'tokens'));
   for (const connection of connections) {
     const manifest = workspace.connectors.get(connection.connector);
     const module = code.get(connection.connector);

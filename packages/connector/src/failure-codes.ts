@@ -209,6 +209,12 @@ export const connectorFailures = {
     why: 'Using the token would spend it, and its successor would be lost with the process.',
     fix: 'Give the transport a token vault (`fileTokenVault`), or declare `rotation: reusable` if the server does not rotate.',
   },
+  AUTH_TOKEN_LOCKED: {
+    severity: 'error',
+    title: 'the refresh token that is kept cannot be opened; nothing was sent',
+    why: 'It is encrypted, and the key is not at hand or is another. The token of the configuration is spent: with it a server would refuse, or revoke what was consented to.',
+    fix: 'Give the process the keys of `engine.encryption` that `tenon serve` has (`tenon doctor` says which is missing). Where the key is lost, take the file away that is named, let a person consent anew, and put that token in place.',
+  },
   AUTH_FAILED: {
     severity: 'error',
     title: 'the credentials could not be made; nothing was sent',

@@ -1,6 +1,14 @@
 export { type AwsKey, type AwsRequest, signAws } from './auth/aws-signature.ts';
 export { type CredentialFields, credentialFields } from './auth/credential-fields.ts';
-export { fileTokenVault, type TokenVault } from './auth/token-vault.ts';
+export {
+  type FileTokenVault,
+  type FileTokenVaultOptions,
+  fileTokenVault,
+  type TokenLock,
+  TokenLockedError,
+  type TokenSeal,
+  type TokenVault,
+} from './auth/token-vault.ts';
 export { connectorApi, connectorApiProblem } from './connector-api.ts';
 export { parseExactJson } from './exact-json.ts';
 export { type ConnectorFailureCode, connectorFailures } from './failure-codes.ts';

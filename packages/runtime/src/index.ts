@@ -1,4 +1,5 @@
 export { backupTo } from './embedded/backup.ts';
+export { type ByteSeal, byteSeal, type SealProblem } from './embedded/byte-seal.ts';
 export { type EncryptionOptions, keyFolder, wrappedBy } from './embedded/data-keys.ts';
 export { diskRefusal } from './embedded/disk-space.ts';
 export { holderOf } from './embedded/lock.ts';

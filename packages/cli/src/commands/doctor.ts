@@ -18,6 +18,7 @@ import { namedVariables, unsetVariables } from '../environment.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
+import { keptTokens, TOKENS_FOLDER, tokenLock } from '../kept-tokens.ts';
 import { checkpointsFile, publicKeys } from '../ledger-key.ts';
 import { type ClientTarget, operationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
@@ -59,6 +60,7 @@ export const doctorCommand: CommandSpec = {
         },
         ...(await storage(session)),
         ...(await database(session, await readersKeys(io))),
+        ...(await refreshTokens(session, await readersKeys(io))),
         ...(await openKeyFiles(session.workspace.config, session.root)).map((open) => ({
           ok: false,
           isWarning: true as const,
@@ -241,6 +243,29 @@ function unusedVerdict({ tracesSinceMs }: Protection): Verdict[] {
       isWarning: true,
       what: `unused parts of the database may hold what was erased or encrypted since ${time(tracesSinceMs)}: it was not written anew`,
       fix: `stop Tenon and run \`${REWRITE_COMMAND}\``,
+    },
+  ];
+}
+
+/** Those that servers rotated: they are kept beside the database, by its keys. */
+async function refreshTokens({ root }: Session, { encryption, refusal }: ReadersKeys): Promise<Verdict[]> {
+  const tokens = keptTokens(root, encryption);
+  const { clear, older } = await tokens.unsealed();
+  // That the key is not at hand is said of the database.
+  if (refusal !== undefined) return [];
+  const lock = await tokenLock(tokens);
+  if (lock !== undefined)
+    return [{ ok: false, what: `a refresh token cannot be read: ${coded(lock)}`, ...explained(lock) }];
+  if (encryption === undefined || clear + older === 0) return [];
+  const what =
+    clear > 0
+      ? `${plural(clear, 'refresh tokens')} in ${TOKENS_FOLDER} ${clear === 1 ? 'stands' : 'stand'} in clear`
+      : `${plural(older, 'refresh tokens')} in ${TOKENS_FOLDER} ${older === 1 ? 'needs' : 'need'} an older key`;
+  return [
+    {
+      ok: false,
+      what,
+      fix: `start \`tenon serve\`: it encrypts ${clear + older === 1 ? 'it' : 'them'} by the current key`,
     },
   ];
 }

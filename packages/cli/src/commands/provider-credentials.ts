@@ -1,15 +1,9 @@
-import { join } from 'node:path';
-import {
-  type ConnectionConfig,
-  fileTokenVault,
-  httpTransport,
-  inSandbox,
-  withOwnTokens,
-} from '@tenon/connector';
+import { type ConnectionConfig, httpTransport, inSandbox, withOwnTokens } from '@tenon/connector';
 import { planOperation } from '@tenon/pipeline';
 import { UsageError } from '../command.ts';
 import { resolveTokenUrls } from '../connection-addresses.ts';
 import type { Io } from '../io.ts';
+import { readersTokens } from '../kept-tokens.ts';
 import { openSecrets } from '../secret-managers.ts';
 import type { Session } from '../session.ts';
 import { guardTarget } from './real-target.ts';
@@ -63,7 +57,7 @@ export async function providerCredentials(
     secrets: secrets.store,
     clock: io.clock,
     random: io.random,
-    tokens: fileTokenVault(join(root, '.tenon', 'tokens')),
+    tokens: await readersTokens(root, io),
   });
   try {
     const proof = await transport.proofOf(isHere ? inSandbox(operation) : operation);

@@ -14,7 +14,7 @@ import {
   type TokenFetch,
   type TokenRequest,
 } from './token-client.ts';
-import { parseKept, type TokenVault } from './token-vault.ts';
+import { parseKept, TokenLockedError, type TokenVault } from './token-vault.ts';
 
 export type OAuthScheme = Extract<AuthScheme, { type: 'oauth2' }>;
 
@@ -275,6 +275,8 @@ function tokenUrl(baseUrl: URL, text: string): URL {
 /** Only messages made by us pass; a foreign error could hold the secret it failed on. */
 function tokenFailure(error: unknown): AuthenticationError {
   if (error instanceof AuthenticationError) return error;
+  if (error instanceof TokenLockedError)
+    return new AuthenticationError('AUTH_TOKEN_LOCKED', error.message, false);
   if (!(error instanceof TokenError))
     return new AuthenticationError('AUTH_FAILED', 'no token could be asked for', false);
   return error.kind === 'refused'

@@ -167,6 +167,22 @@ describe('a single-use refresh token', () => {
   });
 });
 
+it('one that is kept and cannot be opened is not replaced by the one that was spent for it', async () => {
+  await using server = await rotatingServer();
+  const refusal = { code: 'RUNTIME_KEY_MISSING', message: 'its key is not set' };
+  const run = worker(server, fileTokenVault(await folder(), { refusal }));
+  expect(await run.call()).toMatchObject({
+    failure: {
+      class: 'auth',
+      code: 'AUTH_TOKEN_LOCKED',
+      delivery: 'notSent',
+      message: expect.stringContaining('its key is not set'),
+    },
+  });
+  expect(server.state).toMatchObject({ living: 'seed-1', issued: 0 });
+  await run.close();
+});
+
 describe('fileTokenVault', () => {
   it('gives nothing for a key that was never saved, or whose file was spoilt', async () => {
     await using server = await rotatingServer();

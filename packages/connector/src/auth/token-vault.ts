@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isObject, sha256 } from '@tenon/model';
 
@@ -7,36 +7,209 @@ import { isObject, sha256 } from '@tenon/model';
  * the living one. Values are JSON texts; they are secrets.
  */
 export interface TokenVault {
-  /** `undefined` where nothing was saved under the key. */
+  /** `undefined` where nothing was saved under the key. Rejects with `TokenLockedError` where it cannot be opened. */
   load(key: string): Promise<string | undefined>;
   /** Resolves when it is on disk: only then may the access token that came with it be used. */
   save(key: string, value: string): Promise<void>;
 }
 
-/** One file for each key below `folder`, readable by its owner alone, replaced whole and synced. For one process. */
-export function fileTokenVault(folder: string): TokenVault {
-  const fileOf = (key: string): string =>
-    join(folder, `${sha256(key).slice('sha256:'.length, 'sha256:'.length + 32)}.token`);
-  return {
-    load: async (key) => {
-      try {
-        return await readFile(fileOf(key), 'utf8');
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-        throw error;
-      }
-    },
-    save: async (key, value) => {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const file = fileOf(key);
-      await using next = await open(`${file}.next`, 'w', 0o600);
-      await next.writeFile(value);
-      await next.sync();
-      await rename(`${file}.next`, file);
-      await using directory = await open(folder, 'r');
-      await directory.sync();
-    },
+/** Keys that seal what is kept, each by a name of its own that stands beside what it sealed. */
+export interface TokenSeal {
+  /** Name of the key that seals what is new. */
+  readonly current: string;
+  /** `name`: of the file. What is sealed for one is not opened for another. */
+  seal(bytes: Uint8Array, name: string): Uint8Array;
+  open(by: string, sealed: Uint8Array, name: string): Uint8Array | TokenLock;
+}
+
+/** Why what is sealed cannot be opened. */
+export interface TokenLock {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface FileTokenVaultOptions {
+  /** Absent: tokens lie in clear. */
+  readonly seal?: TokenSeal | undefined;
+  /** Why the seal that there should be cannot be had: nothing is opened then, nor spent. */
+  readonly refusal?: TokenLock | undefined;
+}
+
+export interface FileTokenVault extends TokenVault {
+  /** Rejects with `TokenLockedError` where something cannot be opened. Reads only. */
+  prove(): Promise<void>;
+  /** Seals by the current key what lies in clear, or was sealed by another. Does nothing without a seal. */
+  sealAll(): Promise<void>;
+  /** Tokens that lie in clear, and that a key other than the current one has sealed. */
+  unsealed(): Promise<{ readonly clear: number; readonly older: number }>;
+}
+
+/** What is kept cannot be opened; it is there all the same, and nothing may be taken in its place. */
+export class TokenLockedError extends Error {
+  readonly code: string;
+  constructor({ code, message }: TokenLock) {
+    super(message);
+    this.name = 'TokenLockedError';
+    this.code = code;
+  }
+}
+
+/**
+ * One file for each key below `folder`, readable by its owner alone, replaced whole and synced. For one process.
+ *
+ * With a seal a file is `{"sealedBy":"k1","sealed":"…"}`; one of an earlier version, or from before there was a seal, is the value itself,
+ * is read as that, and is sealed when it is saved next or by `sealAll`.
+ */
+export function fileTokenVault(
+  folder: string,
+  { seal, refusal }: FileTokenVaultOptions = {},
+): FileTokenVault {
+  /** One after the other, so that what is sealed anew takes the place of nothing newer. */
+  let writing: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(write: () => Promise<T>): Promise<T> => {
+    const turn = writing.then(write, write);
+    writing = turn.catch(() => {});
+    return turn;
   };
+  return {
+    load,
+    save: (key, value) => inTurn(() => put(nameOf(key), value)),
+    prove,
+    unsealed,
+    sealAll: () => inTurn(sealEach),
+  };
+
+  async function load(key: string): Promise<string | undefined> {
+    // What it gives is spent at once, and its successor could not be kept.
+    if (refusal) throw new TokenLockedError(refusal);
+    const name = nameOf(key);
+    const text = await readOrNothing(join(folder, name));
+    return text === undefined ? undefined : opened(text, name);
+  }
+
+  async function prove(): Promise<void> {
+    for (const name of await names()) {
+      const text = await readOrNothing(join(folder, name));
+      if (text !== undefined) opened(text, name);
+    }
+  }
+
+  async function sealEach(): Promise<void> {
+    await prove();
+    if (seal === undefined) return;
+    for (const name of await names()) {
+      const text = await readOrNothing(join(folder, name));
+      if (text !== undefined && sealedOf(text)?.sealedBy !== seal.current)
+        await put(name, opened(text, name));
+    }
+    // Of a process that ended before it was whole: nothing was told of it, and a part of a token may stand in it.
+    for (const name of await readdir(folder).catch(noFolder))
+      if (DRAFT.test(name)) await wiped(join(folder, name));
+  }
+
+  async function unsealed(): Promise<{ readonly clear: number; readonly older: number }> {
+    const texts = await Promise.all((await names()).map((name) => readOrNothing(join(folder, name))));
+    const by = texts.flatMap((text) => (text === undefined ? [] : [sealedOf(text)?.sealedBy]));
+    return {
+      clear: by.filter((key) => key === undefined).length,
+      older: by.filter((key) => key !== undefined && key !== seal?.current).length,
+    };
+  }
+
+  function opened(text: string, name: string): string {
+    const kept = sealedOf(text);
+    if (kept === undefined) return text;
+    const { sealedBy, sealed } = kept;
+    const what = `the refresh token in ${join(folder, name)} was sealed by the key ${sealedBy}`;
+    if (refusal) throw new TokenLockedError({ ...refusal, message: `${what}: ${refusal.message}` });
+    if (seal === undefined)
+      throw new TokenLockedError({
+        code: 'RUNTIME_KEY_MISSING',
+        message: `${what}, and no key is configured`,
+      });
+    const bytes = seal.open(sealedBy, Buffer.from(sealed, 'base64'), name);
+    if ('code' in bytes) throw new TokenLockedError({ ...bytes, message: `${what}: ${bytes.message}` });
+    return Buffer.from(bytes).toString();
+  }
+
+  async function put(name: string, value: string): Promise<void> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = join(folder, name);
+    const text =
+      seal === undefined
+        ? value
+        : JSON.stringify({
+            sealedBy: seal.current,
+            sealed: Buffer.from(seal.seal(Buffer.from(value), name)).toString('base64'),
+          });
+    const draft = join(folder, `${name}${DRAFT_END}`);
+    {
+      await using next = await open(draft, 'w', 0o600);
+      await next.writeFile(text);
+      await next.sync();
+    }
+    const before = seal === undefined ? undefined : await open(file, 'r+').catch(() => undefined);
+    await rename(draft, file);
+    await using directory = await open(folder, 'r');
+    await directory.sync();
+    if (before !== undefined) await overwritten(before);
+  }
+
+  async function names(): Promise<readonly string[]> {
+    return (await readdir(folder).catch(noFolder)).filter((name) => NAME.test(name)).toSorted();
+  }
+}
+
+const NAME = /^[0-9a-f]{32}\.token$/;
+const DRAFT_END = '.next';
+const DRAFT = /^[0-9a-f]{32}\.token\.next$/;
+
+function nameOf(key: string): string {
+  return `${sha256(key).slice('sha256:'.length, 'sha256:'.length + 32)}.token`;
+}
+
+async function readOrNothing(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function noFolder(error: unknown): string[] {
+  if (isMissing(error)) return [];
+  throw error;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+async function wiped(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  await unlink(file);
+  await overwritten(handle);
+}
+
+/** No promise on a disk that writes elsewhere; on others nothing of what lay there in clear is left. Closes it. */
+async function overwritten(handle: FileHandle): Promise<void> {
+  await using file = handle;
+  const { size } = await file.stat();
+  await file.write(Buffer.alloc(size), 0, size, 0);
+  await file.sync();
+}
+
+interface Sealed {
+  readonly sealedBy: string;
+  readonly sealed: string;
+}
+
+function sealedOf(text: string): Sealed | undefined {
+  const value = jsonOf(text);
+  if (!isObject(value)) return undefined;
+  const { sealedBy, sealed } = value;
+  return typeof sealedBy === 'string' && typeof sealed === 'string' ? { sealedBy, sealed } : undefined;
 }
 
 /** What the vault keeps: the living token, and which provisioned one it descends from. */
@@ -47,12 +220,15 @@ export interface KeptToken {
 }
 
 export function parseKept(text: string | undefined): KeptToken | undefined {
-  if (text === undefined) return undefined;
+  const value = text === undefined ? undefined : jsonOf(text);
+  if (!isObject(value) || typeof value['token'] !== 'string' || typeof value['seed'] !== 'string')
+    return undefined;
+  return { token: value['token'], seed: value['seed'] };
+}
+
+function jsonOf(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    if (!isObject(value) || typeof value['token'] !== 'string' || typeof value['seed'] !== 'string')
-      return undefined;
-    return { token: value['token'], seed: value['seed'] };
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -144,8 +144,10 @@ export interface Schemas {
          */
         state: "connecting" | "consuming" | "paused" | "stopped";
         sinceMs: number;
-        /** @description Why it is not consuming. */
+        /** @description Why it is not consuming, or what is amiss though it is. */
         problem?: string;
+        /** @description Since when there has been one. */
+        problemSinceMs?: number;
         /** @description Messages out to us and not yet settled. */
         inFlight: number;
         /** @description Messages that wait at the broker, as last seen there; absent where it does not say. */

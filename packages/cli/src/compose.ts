@@ -138,7 +138,11 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     ),
     regionOf: (name) => workspace.config.connections[name]?.region,
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),
-    outside: (told) => troubles.at(consumed(), told),
+    outside: (told) =>
+      troubles.at(
+        consumers.map((one) => ({ ...one.status(), everyMs: one.everyMs })),
+        told,
+      ),
     onProblem: (message, code) => log({ kind: 'problem', code, message }),
     ...(options.onEntry && { onEntry: options.onEntry }),
   });

@@ -1,8 +1,7 @@
 import type { Alarm } from '@tenon/runtime';
-import type { ConsumerStatus } from '@tenon/server';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Health } from './health.ts';
-import { OutsideTroubles } from './outside-troubles.ts';
+import { OutsideTroubles, type Watched } from './outside-troubles.ts';
 
 const MINUTE_MS = 60_000;
 let nowMs: number;
@@ -15,7 +14,7 @@ beforeEach(() => {
   begin();
 });
 
-const source = (more: Partial<ConsumerStatus> = {}): ConsumerStatus => ({
+const source = (more: Partial<Watched> = {}): Watched => ({
   connection: 'bus',
   from: 'orders',
   events: ['bus.placed'],
@@ -24,6 +23,7 @@ const source = (more: Partial<ConsumerStatus> = {}): ConsumerStatus => ({
   problem: 'the connection failed (ECONNREFUSED)',
   inFlight: 0,
   counts: { accepted: 0, duplicate: 0, quarantined: 0, rejected: 0, unheard: 0, returned: 0 },
+  everyMs: MINUTE_MS,
   ...more,
 });
 const told = (alarm: Alarm['alarm'], more: Partial<Alarm>): Alarm => ({
@@ -62,6 +62,45 @@ describe('a source', () => {
     const standing = [told('sourceDown', { connection: 'bus', source: 'orders' })];
     expect(troubles.at([source({ sinceMs: nowMs })], standing)).toHaveLength(1);
     expect(troubles.at([source({ sinceMs: nowMs, from: 'returns' })], standing)).toEqual([]);
+  });
+});
+
+describe('a source that is consuming with a problem', () => {
+  const HOUR_MS = 60 * MINUTE_MS;
+  const moved = (everyMs: number, more: Partial<Watched> = {}): Watched =>
+    source({
+      state: 'consuming',
+      problem: 'listOrders moved; listed again from the same place',
+      problemSinceMs: Date.UTC(2026, 11, 1),
+      everyMs,
+      ...more,
+    });
+
+  it('is a trouble once it has been so for an hour and five of its listings, which says since when and why', () => {
+    nowMs += HOUR_MS - 1;
+    expect(troubles.at([moved(MINUTE_MS)], [])).toEqual([]);
+    nowMs += 1;
+    expect(troubles.at([moved(MINUTE_MS)], [])).toEqual([
+      {
+        alarm: 'sourceBehind',
+        connection: 'bus',
+        source: 'orders',
+        message:
+          'bus/orders gives what is new, and has not come to an end since 2026-12-01T00:00:00.000Z: listOrders moved; listed again from the same place',
+        next: 'tenon flow',
+        events: ['bus.placed'],
+      },
+    ]);
+    expect(troubles.at([moved(HOUR_MS)], [])).toEqual([]);
+    nowMs += 4 * HOUR_MS;
+    expect(troubles.at([moved(HOUR_MS)], [])).toHaveLength(1);
+  });
+
+  it('of which somebody was told is one until a listing comes to its end', () => {
+    const standing = [told('sourceBehind', { connection: 'bus', source: 'orders' })];
+    expect(troubles.at([moved(MINUTE_MS, { problemSinceMs: nowMs })], standing)).toHaveLength(1);
+    const { problem: _problem, ...well } = source({ state: 'consuming' });
+    expect(troubles.at([well], standing)).toEqual([]);
   });
 });
 

@@ -6,9 +6,18 @@ import type { Health } from './health.ts';
 /** For how long something is so before it is a trouble: longer than another system's deploy, and than from one look at health to the next. */
 const TROUBLE_AFTER_MS = 6 * 60_000;
 
+/** Of how long and how many of its listings a source must be behind before it is told: one that moved once is read whole at the next. */
+const BEHIND_AFTER_MS = 60 * 60_000;
+const BEHIND_AFTER_LISTINGS = 5;
+
+/** A consumer, with how often it looks for what is new. */
+export interface Watched extends ConsumerStatus {
+  readonly everyMs: number;
+}
+
 /**
  * What is wrong outside and fails no run: a place that messages are to come from and that gives none, since it cannot be reached or does
- * not let us; a connection whose health call fails at two looks in a row. What was told stays so, over a restart too, until it is seen to be well.
+ * not let us, or one that never comes to an end; a connection whose health call fails at two looks in a row. What was told stays so, over a restart too, until it is seen to be well.
  */
 export class OutsideTroubles {
   readonly #clock: Clock;
@@ -27,8 +36,8 @@ export class OutsideTroubles {
   }
 
   /** `told`: the alarms that stand. */
-  at(consumers: readonly ConsumerStatus[], told: readonly Alarm[]): readonly OutsideTrouble[] {
-    return [...this.#down(consumers, told), ...this.#unanswered(told)];
+  at(consumers: readonly Watched[], told: readonly Alarm[]): readonly OutsideTrouble[] {
+    return [...this.#down(consumers, told), ...this.#behind(consumers, told), ...this.#unanswered(told)];
   }
 
   #down(consumers: readonly ConsumerStatus[], told: readonly Alarm[]): readonly OutsideTrouble[] {
@@ -43,6 +52,27 @@ export class OutsideTroubles {
           connection,
           source: from,
           message: `nothing is taken from ${connection}/${from} since ${moment(sinceMs)}${because}`,
+          next: 'tenon flow',
+          events,
+        },
+      ];
+    });
+  }
+
+  #behind(consumers: readonly Watched[], told: readonly Alarm[]): readonly OutsideTrouble[] {
+    return consumers.flatMap((one): OutsideTrouble[] => {
+      const { connection, from, events, state, problem, problemSinceMs, everyMs } = one;
+      if (state !== 'consuming' || problem === undefined || problemSinceMs === undefined) return [];
+      const isTold = told.some((alarm) => alarm.alarm === 'sourceBehind' && isOf(alarm, connection, from));
+      const afterMs = Math.max(BEHIND_AFTER_MS, BEHIND_AFTER_LISTINGS * everyMs);
+      if (!isTold && this.#clock.now() - problemSinceMs < afterMs) return [];
+      const since = moment(problemSinceMs);
+      return [
+        {
+          alarm: 'sourceBehind',
+          connection,
+          source: from,
+          message: `${connection}/${from} gives what is new, and has not come to an end since ${since}: ${problem}`,
           next: 'tenon flow',
           events,
         },

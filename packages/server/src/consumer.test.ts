@@ -247,14 +247,25 @@ describe('the state of a source', () => {
   });
 
   it('may be that it is consuming and has a problem all the same, which is logged once and ends', () => {
-    const { report, consumer, logged } = open(async () => stored);
-    for (let listing = 0; listing < 3; listing++) report('consuming', 'the listing moved');
-    expect(consumer.status()).toMatchObject({ state: 'consuming', problem: 'the listing moved' });
+    let nowMs = 1_000;
+    const clock = { ...systemClock, now: () => nowMs };
+    const { report, consumer, logged } = open(async () => stored, { clock });
+    const problemSinceMs = nowMs;
+    for (let listing = 0; listing < 3; listing++) {
+      report('consuming', 'the listing moved');
+      nowMs += 60_000;
+    }
+    expect(consumer.status()).toMatchObject({
+      state: 'consuming',
+      problem: 'the listing moved',
+      problemSinceMs,
+    });
     expect(logged.map(({ message }) => message)).toEqual([
       expect.stringMatching(/ is consuming: the listing moved$/),
     ]);
     report('consuming');
     expect(consumer.status()).not.toHaveProperty('problem');
+    expect(consumer.status()).not.toHaveProperty('problemSinceMs');
     expect(logged).toHaveLength(2);
   });
 });

@@ -22,6 +22,8 @@ export interface ConsumerStatus {
   readonly sinceMs: number;
   /** Why it is not consuming, or what is amiss though it is, in one sentence. */
   readonly problem?: string;
+  /** Since when there has been one, whatever it was. */
+  readonly problemSinceMs?: number;
   /** Messages out to us and not yet settled. */
   readonly inFlight: number;
   /** Messages that wait at the broker, as last seen there; absent where it does not say. */
@@ -52,6 +54,8 @@ export interface ConsumerOptions {
 }
 
 export interface Consumer {
+  /** How often a source that has to ask does so. */
+  readonly everyMs: number;
   status(): ConsumerStatus;
   /** Takes no more; what is being stored is stored and acknowledged, the rest stays with the broker. */
   stop(): Promise<void>;
@@ -92,6 +96,7 @@ export function consume(options: ConsumerOptions): Consumer {
   let lag: number | undefined;
   let state: SourceState = 'connecting';
   let problem: string | undefined;
+  let problemSinceMs: number | undefined;
   let sinceMs = clock.now();
   let isIdReported = false;
 
@@ -100,7 +105,7 @@ export function consume(options: ConsumerOptions): Consumer {
   const cursor = (): string | undefined => runtime.cursor(name);
   const keepCursor = (value: string): Promise<boolean> => runtime.keepCursor(name, value);
   const source = options.source({ plan, cursor, keepCursor, deliver, misfit, report, lag: seen });
-  return { status, stop };
+  return { everyMs: plan.everyMs, status, stop };
 
   async function deliver(message: IncomingMessage): Promise<Settlement> {
     inFlight++;
@@ -234,6 +239,7 @@ export function consume(options: ConsumerOptions): Consumer {
     const isNews = next !== state || why !== problem;
     if (next !== state) sinceMs = clock.now();
     state = next;
+    problemSinceMs = why === undefined ? undefined : (problemSinceMs ?? clock.now());
     problem = why;
     if (!isNews) return;
     const because = why === undefined ? '' : `: ${why}`;
@@ -256,6 +262,7 @@ export function consume(options: ConsumerOptions): Consumer {
       state: state === 'consuming' && refused > 0 ? 'paused' : state,
       sinceMs,
       ...(problem !== undefined && { problem }),
+      ...(problemSinceMs !== undefined && { problemSinceMs }),
       inFlight,
       ...(lag !== undefined && { lag }),
       ...(lastAtMs !== undefined && { lastAtMs }),

@@ -64,7 +64,7 @@ export type Alarm = {
 
 /** What goes wrong outside of the runtime, where no run fails of it and so nobody hears: nothing comes in, or nothing could go out. */
 export interface OutsideTrouble {
-  readonly alarm: 'sourceDown' | 'connectionDown';
+  readonly alarm: 'sourceDown' | 'sourceBehind' | 'connectionDown';
   readonly connection: string;
   readonly source?: string;
   readonly message: string;

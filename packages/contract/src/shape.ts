@@ -164,7 +164,8 @@ export class ShapeChecker {
   }
 
   #member(member: Part, key: string, holder: ReadyShape): void {
-    const severity = holder.severity ?? 'error';
+    // What an extension says wrongly keeps nothing else of a document from being read.
+    const severity = key.startsWith('x-') ? 'warning' : (holder.severity ?? 'error');
     const expected = holder.parsed.get(key);
     if (expected) {
       if (expected.since !== undefined && isBefore(this.version, expected.since))

@@ -1,5 +1,6 @@
 import { lintSchema } from './schema-lint.ts';
 import type { Shapes } from './shape.ts';
+import { sandboxShapes } from './shapes-tenon.ts';
 import { STATUS, statusMeant } from './status.ts';
 
 const described = { summary: 'string', description: 'string' } as const;
@@ -213,8 +214,10 @@ export const openApiShapes: Shapes = {
       deprecated: 'boolean',
       security: 'list of securityRequirement',
       servers: 'list of server',
+      'x-tenon-sandbox': 'sandboxHint',
     },
   },
+  ...sandboxShapes,
   externalDocs: {
     title: 'external documentation object',
     severity: 'warning',

@@ -49,3 +49,58 @@ export const policyShapes: Shapes = {
     others: 'report',
   },
 };
+
+/** What pages need besides their `type`, in the words of a manifest's `pagination`. */
+const PAGING: Readonly<Record<string, readonly string[]>> = {
+  cursor: ['in', 'out'],
+  after: ['in', 'id'],
+  page: ['in'],
+  offset: ['in', 'limit'],
+  link: [],
+};
+
+/** `x-tenon-sandbox` of an operation. What is wrong in it costs a sandbox its word and nothing else. */
+export const sandboxShapes: Shapes = {
+  sandboxHint: {
+    title: 'sandbox hint',
+    severity: 'warning',
+    others: 'report',
+    members: {
+      resource: 'string',
+      does: 'one of list|create|read|replace|update|delete|call',
+      by: 'string',
+      set: 'sandboxFields',
+      requires: 'sandboxFields',
+      unique: 'list of string',
+      key: 'string',
+      where: 'map of string',
+      page: 'sandboxPaging',
+    },
+  },
+  sandboxFields: { title: 'object of fields', severity: 'warning', others: 'any', members: {} },
+  sandboxPaging: {
+    title: 'sandbox paging',
+    severity: 'warning',
+    others: 'report',
+    members: {
+      type: `one of ${Object.keys(PAGING).join('|')}~`,
+      in: 'string',
+      out: 'string',
+      id: 'string',
+      start: 'integer',
+      limit: 'string',
+      items: 'string',
+      more: 'string',
+      stable: 'boolean',
+    },
+    also: (part, check) => {
+      const type = part.text('type');
+      const needed = type !== undefined && Object.hasOwn(PAGING, type) ? PAGING[type]! : [];
+      for (const key of needed.filter((name) => part.get(name) === undefined))
+        check.findings.add('contract-member-missing', part, {
+          message: `this sandbox paging lacks \`${key}\`, which \`type: ${type}\` needs`,
+          severity: 'warning',
+        });
+    },
+  },
+};

@@ -40,7 +40,7 @@ test('whoever stands in must be as many', async () => {
     ...operators(FINN, operator('fay', 'role: approver, teams: [finance]'), PAT),
   });
   expect(diagnostics.map(({ message }) => message)).toEqual([
-    '`approval` needs 2 of platform, and 1 decides for it (pat)',
+    '`approval` needs 2 of platform, the backup that it is escalated to, and 1 decides for it (pat)',
   ]);
 });
 

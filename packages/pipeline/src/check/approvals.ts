@@ -85,7 +85,8 @@ function checkReach(model: PipelineModel, step: ApproveSpec, before: Before): Di
   const needed = count?.value ?? 1;
   const backup = onExpiry === 'escalate' ? model.spec.owner?.backup : undefined;
   const asked = backup === undefined ? [by] : [by, backup];
-  return asked.flatMap(({ value: team }) => {
+  return asked.flatMap((asking) => {
+    const team = asking.value;
     const may = deciding(operators, team);
     const names = new Set(may.map(({ name }) => name));
     const size = operators.length === 0 ? 1 : names.size;
@@ -100,7 +101,7 @@ function checkReach(model: PipelineModel, step: ApproveSpec, before: Before): Di
     const minus = left < size ? `, of whom ${size - left} may be excepted` : '';
     return [
       diagnostic('approval-out-of-reach', {
-        message: `\`${id.value}\` needs ${needed} of ${team}, and ${who}${minus}`,
+        message: `\`${id.value}\` needs ${needed} of ${team}${asking === backup ? ', the backup that it is escalated to,' : ','} and ${who}${minus}`,
         at: count?.at ?? except?.[0]?.at ?? step.at,
         subject: `${id.value} ${team}`,
       }),

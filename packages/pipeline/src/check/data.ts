@@ -33,7 +33,7 @@ import { MapOver, MapUntil } from './growing-map.ts';
 import { CONNECTION, connectionType } from './incoming.ts';
 import { type Item, itemOf, itemTypes, recordOf, withItems } from './list-item.ts';
 import type { PipelineModel } from './model.ts';
-import { takenRefusals, withRefusals } from './refusals.ts';
+import { knownRefusals, takenRefusals, withRefusals } from './refusals.ts';
 import { checkRequest } from './request.ts';
 import { placeOf } from './schema-path.ts';
 import type { NamedSource, Scope, Unreadable, UsageTarget } from './scope.ts';
@@ -363,7 +363,8 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       usage.writes(step.with, requestTarget(meaning.call), id, step.call.at);
       const refusals = takenRefusals(step, meaning.call);
       const result = typeOfSchema(plan.result);
-      if (step.refusals === undefined) done(result, responseTarget(meaning.call));
+      const refusable = (): readonly string[] => [...knownRefusals(meaning.call).keys()];
+      if (step.refusals === undefined) done(result, { ...responseTarget(meaning.call), refusable });
       else done(withRefusals(result, refusals), refusableTarget(meaning.call, refusals), result);
     } else done(ANY);
     visitFresh(step, inner, meaning?.call);

@@ -89,11 +89,31 @@ export function checkInScope(
   return {
     diagnostics: [
       ...steps.map(({ problem }) => problem),
-      ...issues.map((issue) => issueDiagnostic(expression, issue)),
+      ...issues.map((issue) => issueDiagnostic(expression, refusalAdvice(issue, read, scope) ?? issue)),
     ],
     reads: readsOf(expression, read, scope, policies),
     type: isWrong ? ANY : checked.type,
   };
+}
+
+/** A refusal that is looked at, of a step that takes none: nobody misspelt a field there. */
+function refusalAdvice(
+  issue: ExpressionIssue,
+  read: readonly Reference[],
+  scope: Scope,
+): ExpressionIssue | undefined {
+  if (issue.code !== 'unknown-field') return undefined;
+  const reference = read.find(
+    ({ root, path: [, member] }) =>
+      root === 'steps' && member?.name === REFUSED && member.start === issue.start,
+  );
+  const id = reference?.path[0]?.name;
+  const names = scope.sources.get(`steps.${id}`)?.refusable?.() ?? [];
+  if (names.length === 0) return undefined;
+  const { code, message, start, end } = issue;
+  const listed = names.map((name) => `\`${name}\``).join(', ');
+  const fix = `let the step take it: \`refusals: […]\` at \`${id}\`, with those of ${listed} that are to be a value`;
+  return { code, message, start, end, fix };
 }
 
 export function issueDiagnostic(expression: SpecExpression, issue: ExpressionIssue): Diagnostic {
@@ -176,7 +196,7 @@ function readsOf(
     const isStep = reference.root === 'steps';
     const source = scope.sources.get(isStep ? `steps.${names[0]}` : reference.root);
     if (!source) continue;
-    const { path: base = [], refused, ...payload } = source;
+    const { path: base = [], refused, refusable: _names, ...payload } = source;
     const path = [...base, ...(isStep ? names.slice(1) : names)];
     const at = expression.locate(reference.span);
     if (refused !== undefined && path[0] === REFUSED) {

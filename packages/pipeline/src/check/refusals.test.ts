@@ -152,3 +152,32 @@ describe('what HTTP itself says no with', () => {
     ]);
   });
 });
+
+describe('a refusal that is looked at and not taken', () => {
+  const forgotten = async (...pairs: readonly (readonly [string, string])[]) => {
+    const edits = refusing(['    refusals: [declined]\n', ''], ...pairs);
+    return (await testWorkspace(edits)).diagnostics.map(({ code, fix, edit }) => ({ code, fix, edit }));
+  };
+
+  test('is told with the word that takes it, and the names that there are', async () => {
+    expect(await forgotten()).toEqual([
+      {
+        code: 'unknown-field',
+        fix: 'let the step take it: `refusals: […]` at `charge`, with those of `conflict`, `notFound`, `declined` that are to be a value',
+      },
+    ]);
+    expect(await forgotten(['has(steps.charge.refused)', "steps.charge.refused.code == 'declined'"])).toEqual(
+      [expect.objectContaining({ fix: expect.stringContaining('`refusals: […]` at `charge`') })],
+    );
+  });
+
+  test('is not told so of a field of another name', async () => {
+    const [other] = await forgotten(['has(steps.charge.refused)', "steps.charge.idd == 'x'"]);
+    expect(other?.fix).toBe('did you mean `id`?');
+  });
+});
+
+test('a refusal that is named twice is told', async () => {
+  const pair = ['refusals: [declined]', 'refusals: [declined, notFound, declined]'] as const;
+  expect(await found(refusing(pair))).toEqual(['value-not-allowed `steps[3].refusals` has `declined` twice']);
+});

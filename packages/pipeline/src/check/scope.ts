@@ -19,6 +19,8 @@ export interface NamedSource extends UsageTarget {
   readonly path?: readonly string[];
   /** Of a step that takes refusals: where the body of one comes from. */
   readonly refused?: UsageTarget;
+  /** Of a call that takes none: the refusals that it could take. */
+  readonly refusable?: () => readonly string[];
 }
 
 /** The names that an expression at one place of a pipeline can use. */

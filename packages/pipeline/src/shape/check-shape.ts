@@ -29,6 +29,7 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
     if (!chosen) return;
     if (!checkType(node, chosen, path)) return;
     if (node.kind === 'map') visitMap(node, chosen, path);
+    if (node.kind === 'list' && chosen.uniqueItems) checkTwice(node, path);
     if (node.kind === 'list' && isSchemaObject(chosen.items))
       for (const [index, item] of node.items.entries()) visit(item, chosen.items, `${path}[${index}]`);
     if (node.kind === 'scalar') checkScalar(node, chosen, path);
@@ -166,6 +167,24 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
     }
     wrong(node, expectedOf([shape]), path);
     return false;
+  }
+
+  function checkTwice({ items }: Extract<SpecNode, { kind: 'list' }>, path: string): void {
+    const seen = new Set<unknown>();
+    for (const item of items) {
+      if (item.kind !== 'scalar') continue;
+      const { value } = item;
+      if (seen.has(value))
+        found.push(
+          diagnostic('value-not-allowed', {
+            message: `\`${path}\` has ${show(value)} twice`,
+            at: document.at(item),
+            subject: `${path} ${String(value)}`,
+            fix: 'take one of them away',
+          }),
+        );
+      seen.add(value);
+    }
   }
 
   function checkScalar(node: SpecScalar, shape: SchemaObject, path: string): void {

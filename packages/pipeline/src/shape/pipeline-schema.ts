@@ -24,7 +24,7 @@ const common = {
 
 const retry: SchemaObject = {
   description:
-    'How failed attempts are repeated. Default: 4 attempts within 30s, on timeout, transient and rateLimited. `none`: one attempt.',
+    'How failed attempts are repeated. Default: 4 attempts, after waits of up to 500ms, 1s and 2s, on timeout, transient and rateLimited; none starts later than 30s after the first. So a call that fails at once is given up within 3.5s, mostly after half of that: to outlast an outage, say more `attempts` and a longer `within`. `none`: one attempt.',
   oneOf: [
     { const: 'none', description: 'Exactly one attempt.' },
     object('A bounded retry policy.', ['attempts', 'within'], {

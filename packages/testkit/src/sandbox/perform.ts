@@ -57,14 +57,17 @@ function hintsOf(operation: HttpOperation): SandboxHints {
         Object.entries(where).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
       ),
     }),
-    ...(isPagination(page) && { page: { ...page, items: page.items ?? '' } }),
+    // The defaults of a manifest.
+    ...(isPagination(page) && {
+      page: { ...(page.type === 'page' && { start: 1 }), ...page, items: page.items ?? '' },
+    }),
   };
 }
 
 const PAGING_KEYS = {
   cursor: ['in', 'out'],
   after: ['in', 'id'],
-  page: ['in', 'start'],
+  page: ['in'],
   offset: ['in', 'limit'],
   link: [],
 } as const satisfies Record<PaginationManifest['type'], readonly string[]>;

@@ -100,3 +100,11 @@ it('leaves a cursor to the page that goes by it, and to what the contract says t
   const others = await tickets('{ in: changedSince, from: /changedAt }', { hint: { where: {} } });
   expect(await others(`changedSince=${FEBRUARY}&number=3`)).toEqual(['t3', 't2', 't10']);
 });
+
+it('pages from 1 where a hint does not say from where, as a manifest does', async () => {
+  const paged = await tickets('{ in: changedSince, from: /changedAt }', {
+    hint: { page: { type: 'page', in: 'number' } },
+  });
+  expect(await paged('number=1')).toEqual(['t3', 't1', 't2', 't10']);
+  expect(await paged('number=2')).toEqual([]);
+});

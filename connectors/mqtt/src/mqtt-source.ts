@@ -1,20 +1,22 @@
-import { Socket } from 'node:net';
 import {
   aborted,
   connectionProblem,
   goodbye,
   type IncomingMessage,
+  PeerSilent,
   type Source,
   type SourceContext,
   sourceLoop,
 } from '@tenon/connector';
-import type { IPublishPacket } from 'mqtt';
+import { sleep } from '@tenon/model';
+import type { IPublishPacket, MqttClient } from 'mqtt';
 import { mqttBinding, openClient } from './open-client.ts';
 
 /** How long the broker keeps our subscription, and what comes meanwhile, while we are away. */
 const SESSION_S = 7 * 24 * 60 * 60;
 const REFUSED = 128;
-const PROBE_MS = 15_000;
+/** The broker is asked so often whether it is there, and is to answer as soon. */
+const PING_MS = 15_000;
 
 /**
  * Subscribes to a topic filter under a session that the broker keeps while we are away. One message at a time: it is
@@ -29,25 +31,30 @@ export function mqttSource(context: SourceContext): Source {
   async function session(signal: AbortSignal, consuming: () => void): Promise<void> {
     const over = new AbortController();
     let underWay: Promise<unknown> = Promise.resolve();
+    let isBusy = false;
     const client = await openClient(context, 'consume', {
       // The broker knows the session by it: the same at each start, and in no other process at the same time.
       clientId: `tenon-${connection.name}-${plan.group}`,
       clean: false,
       properties: { sessionExpiryInterval: SESSION_S, receiveMaximum: Math.min(plan.prefetchMax, 65_535) },
-      // Packets are handled one after another: while a message waits to be stored an answer to a ping waits behind it.
+      // Packets are handled one after another: while a message waits to be stored an answer to a ping waits behind it, and the client would
+      // take the broker for gone. So pings are sent here.
       keepalive: 0,
       customHandleAcks: (topic, payload, packet, acknowledge) => {
         // What was kept for us comes before the answer to our subscription.
         consuming();
+        isBusy = true;
         underWay = context.deliver(incoming(topic, payload, packet)).then((settlement) => {
-          // Without an acknowledgement the broker sends it again to the next session.
-          if (settlement === 'accepted' && !over.signal.aborted) acknowledge(0);
+          isBusy = false;
+          if (over.signal.aborted) return;
+          // Without an acknowledgement the broker sends it again, to the next session alone, and nothing behind it is looked at in this one.
+          if (settlement === 'accepted') acknowledge(0);
+          else over.abort(new Returned());
         });
       },
     });
     client.on('close', () => over.abort(new Error('closed')));
-    // In place of pings, the system's own probes find out that a peer has gone.
-    if (client.stream instanceof Socket) client.stream.setKeepAlive(true, PROBE_MS);
+    void watchPeer(client, () => isBusy, over);
     try {
       const { qos = 1 } = mqttBinding(plan.bindings);
       const filter = plan.from.replace(/\{[^}]+\}/g, '+');
@@ -66,11 +73,27 @@ export function mqttSource(context: SourceContext): Source {
     }
     if (!signal.aborted) throw over.signal.reason;
   }
+
+  /** Ends a session whose broker says nothing while nothing of ours is in its way. */
+  async function watchPeer(client: MqttClient, isBusy: () => boolean, over: AbortController): Promise<void> {
+    let hasHeard = true;
+    client.on('packetreceive', () => {
+      hasHeard = true;
+    });
+    while (!over.signal.aborted) {
+      hasHeard = isBusy();
+      if (!hasHeard && client.connected) client.sendPing();
+      await sleep(clock, PING_MS, over.signal);
+      if (!hasHeard && !isBusy()) over.abort(new PeerSilent(PING_MS));
+    }
+  }
 }
 
 class SubscriptionRefused extends Error {}
+class Returned extends Error {}
 
 function problemOf(error: unknown): string {
+  if (error instanceof Returned) return 'a message could not be taken; it is sent again';
   return error instanceof SubscriptionRefused
     ? 'the broker refuses the subscription'
     : connectionProblem(error);

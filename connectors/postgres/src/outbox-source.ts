@@ -1,4 +1,5 @@
 import {
+  answered,
   connectionProblem,
   goodbye,
   type IncomingMessage,
@@ -41,17 +42,17 @@ export function outboxSource(context: SourceContext): Source {
       // Nobody may be waiting for it when it comes.
       broken.promise.catch(() => {});
       try {
-        if (plan.create) await client.query(outboxSql(plan.from));
+        if (plan.create) await answered(clock, ANSWER_MS, client.query(outboxSql(plan.from)));
         await lock(client, signal);
         let wake = new AbortController();
         client.on('notification', () => wake.abort());
         // The name is one of a table, looked at above.
-        await client.query(`listen "${plan.from}"`);
+        await answered(clock, ANSWER_MS, client.query(`listen "${plan.from}"`));
         void watchLag(context, () => behind(pool), AbortSignal.any([signal, ended.signal]));
         while (!signal.aborted) {
           // Before the look: what is told from here on is not slept over.
           wake = new AbortController();
-          const rows = await Promise.race([look(client), broken.promise]);
+          const rows = await Promise.race([answered(clock, ANSWER_MS, look(client)), broken.promise]);
           consuming();
           const isMore = rows.length > 0 && (await take(client, rows));
           const pauseMs = plan.everyMs / 2 + (random.next() * plan.everyMs) / 2;
@@ -75,10 +76,11 @@ export function outboxSource(context: SourceContext): Source {
 
   async function lock(client: pg.PoolClient, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const { rows } = await client.query<{ got: boolean }>(
+      const asked = client.query<{ got: boolean }>(
         'select pg_try_advisory_lock(hashtextextended($1, 0)) as got',
         [`tenon outbox ${plan.from}`],
       );
+      const { rows } = await answered(clock, ANSWER_MS, asked);
       if (rows[0]?.got === true || signal.aborted) return;
       context.report('connecting', 'another process takes from this table; waiting for it to end');
       await sleep(clock, plan.everyMs, signal);
@@ -98,7 +100,8 @@ export function outboxSource(context: SourceContext): Source {
   async function take(client: pg.PoolClient, rows: readonly OutboxRow[]): Promise<boolean> {
     const settlements = await Promise.all(rows.map((row) => context.deliver(incoming(row))));
     const accepted = rows.filter((_row, index) => settlements[index] === 'accepted').map(({ id }) => id);
-    await client.query(`delete from ${plan.from} where id = any($1::bigint[])`, [accepted]);
+    const deleted = client.query(`delete from ${plan.from} where id = any($1::bigint[])`, [accepted]);
+    await answered(clock, ANSWER_MS, deleted);
     return accepted.length === rows.length;
   }
 }
@@ -106,6 +109,8 @@ export function outboxSource(context: SourceContext): Source {
 /** One that holds the lock and takes rows, one that counts them. */
 const CONNECTIONS = 2;
 const COUNTED_MAX = 100_000;
+/** A server that is silent for longer counts as gone: a table that somebody holds locked for so long looks the same from here. */
+const ANSWER_MS = 60_000;
 
 class TableName extends Error {}
 

@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client';
-import { basicCredentials, brokerAddress, type TransportContext } from '@tenon/connector';
+import { answered, basicCredentials, brokerAddress, type TransportContext } from '@tenon/connector';
 
 const PROTOCOLS = {
   redis: { port: 6379, isSecure: false },
@@ -31,7 +31,13 @@ export async function openClient(context: TransportContext, use: string): Promis
   });
   // Whoever waits on a command hears of it; without a listener it would end the process.
   client.on('error', () => {});
-  await client.connect();
+  try {
+    // The login as well: of the socket alone the client's own bound knows.
+    await answered(context.clock, CONNECT_MS, client.connect());
+  } catch (error) {
+    if (client.isOpen) client.destroy();
+    throw error;
+  }
   return client;
 }
 

@@ -1,5 +1,6 @@
 import { RESP_TYPES } from '@redis/client';
 import {
+  answered,
   connectionProblem,
   goodbye,
   type IncomingMessage,
@@ -14,7 +15,7 @@ import { type Client, openClient } from './open-client.ts';
 /**
  * Takes entries from a stream (`plan.from`) as the one consumer of a group (`plan.group`). A session first reads what an earlier one
  * had taken and not acknowledged, then what is new, so entries come in the order of the stream. Reading waits on a
- * connection of its own: acknowledgements would stand behind it.
+ * connection of its own: acknowledgements would stand behind it. One of the two that is silent, or lost, ends the session.
  */
 export function streamSource(context: SourceContext): Source {
   const { plan, clock } = context;
@@ -28,29 +29,37 @@ export function streamSource(context: SourceContext): Source {
       await goodbye(clock, () => reader.close());
       throw error;
     });
-    const stop = (): void => reader.destroy();
+    const stop = (): void => {
+      if (reader.isOpen) reader.destroy();
+    };
     signal.addEventListener('abort', stop, { once: true });
     const ended = new AbortController();
+    let failure: unknown;
+    const fail = (error: unknown): void => {
+      failure ??= error;
+      ended.abort();
+      stop();
+    };
     try {
       if (plan.create) await makeGroup(reader);
       let from = '0';
       void watchLag(context, () => behind(acks), ended.signal);
       while (!signal.aborted) {
         const room = plan.prefetchMax - underWay.size;
-        const entries = await read(reader, from, room);
+        const entries = await answered(clock, plan.everyMs + ANSWER_MS, read(reader, from, room));
         consuming();
-        for (const [id, fields] of entries) underWay.add(handle(acks, id, fields));
+        for (const [id, fields] of entries) underWay.add(handle(acks, id, fields, fail));
         // Old ones are listed by id; when there are no more, `>` asks for new ones.
         if (from !== '>') from = entries.length === 0 ? '>' : entries.at(-1)![0];
-        await underWay.below(plan.prefetchMax, signal);
+        await underWay.below(plan.prefetchMax, AbortSignal.any([signal, ended.signal]));
       }
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) throw failure ?? error;
     } finally {
       signal.removeEventListener('abort', stop);
       ended.abort();
       await underWay.settled();
-      if (reader.isOpen) reader.destroy();
+      stop();
       await goodbye(clock, () => acks.close());
       if (acks.isOpen) acks.destroy();
     }
@@ -65,7 +74,8 @@ export function streamSource(context: SourceContext): Source {
   }
 
   async function makeGroup(client: Client): Promise<void> {
-    await client.xGroupCreate(plan.from, plan.group, '0', { MKSTREAM: true }).catch((error: unknown) => {
+    const made = client.xGroupCreate(plan.from, plan.group, '0', { MKSTREAM: true });
+    await answered(clock, ANSWER_MS, made).catch((error: unknown) => {
       if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) throw error;
     });
   }
@@ -104,19 +114,32 @@ export function streamSource(context: SourceContext): Source {
     });
   }
 
-  async function handle(acks: Client, id: string, fields: Fields): Promise<void> {
+  async function handle(
+    acks: Client,
+    id: string,
+    fields: Fields,
+    fail: (error: unknown) => void,
+  ): Promise<void> {
     const settlement = await context.deliver(incoming(plan.from, id, fields));
-    // What is not acknowledged is read again by the next session.
-    if (settlement === 'accepted') await acks.xAck(plan.from, plan.group, id).catch(() => {});
+    // What is not acknowledged is read again by the next session, and by none before it.
+    if (settlement === 'accepted')
+      await answered(clock, ANSWER_MS, acks.xAck(plan.from, plan.group, id)).catch(fail);
+    else fail(new Returned());
   }
 }
 
 type Fields = Map<string, Buffer>;
 
+/** A server that is silent for longer than it was asked to wait counts as gone. */
+const ANSWER_MS = 15_000;
+
 /** One name for whichever process it is: the next one takes over what the last one had. */
 const CONSUMER = 'tenon';
 
+class Returned extends Error {}
+
 function problemOf(error: unknown): string {
+  if (error instanceof Returned) return 'an entry could not be taken; it is read again';
   if (error instanceof Error && error.message.startsWith('NOGROUP'))
     return 'there is no such stream, or no such group at it';
   return connectionProblem(error);

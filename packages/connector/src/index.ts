@@ -88,7 +88,16 @@ export { type VaultLogin, type VaultOptions, vaultManager } from './secrets/vaul
 export { sendsKey } from './sends-key.ts';
 export { checkShape, type ShapeIssue } from './shape.ts';
 export * from './source.ts';
-export { aborted, connectionProblem, pauseMs, sourceLoop, UnderWay, watchLag } from './source-loop.ts';
+export {
+  aborted,
+  answered,
+  connectionProblem,
+  PeerSilent,
+  pauseMs,
+  sourceLoop,
+  UnderWay,
+  watchLag,
+} from './source-loop.ts';
 export type * from './source-plan.ts';
 export * from './transport.ts';
 export type { WebhookClaim, WebhookScheme } from './webhook/schemes.ts';

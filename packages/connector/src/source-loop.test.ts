@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { seededRandom } from '@tenon/model';
 import { describe, expect, it, vi } from 'vitest';
 import { manualClock } from './source-loop.testing.ts';
-import { pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
+import { answered, connectionProblem, PeerSilent, pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
 
 describe('a source that has to connect by itself', () => {
   it('tries again after pauses that grow, and begins small again once it has consumed', async () => {
@@ -130,6 +130,32 @@ describe('the messages under way', () => {
     await underWay.below(1, stopping.signal);
     expect(underWay.size).toBe(1);
     expect(listeners(stopping)).toBe(0);
+  });
+});
+
+describe('an answer that is waited for', () => {
+  it('is given as it comes', async () => {
+    const clock = manualClock(0);
+    expect(await answered(clock, 1_000, Promise.resolve('there'))).toBe('there');
+    await expect(answered(clock, 1_000, Promise.reject(new Error('refused')))).rejects.toThrow('refused');
+  });
+
+  it('is given up after a while, and that is said', async () => {
+    const clock = manualClock(0);
+    const given = answered(clock, 15_000, new Promise<never>(() => {}));
+    let found: unknown;
+    given.catch((error: unknown) => {
+      found = error;
+    });
+    clock.advance(14_999);
+    await settle();
+    expect(found).toBeUndefined();
+    clock.advance(1);
+    await settle();
+    expect(found).toBeInstanceOf(PeerSilent);
+    expect(connectionProblem(found)).toBe(
+      'the other side has not answered for 15 s; the connection is opened anew',
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type Random, sleep } from '@tenon/model';
+import { type Clock, type Random, sleep } from '@tenon/model';
 import type { SourceContext } from './source.ts';
 
 const PAUSE_FIRST_MS = 200;
@@ -48,8 +48,39 @@ export function pauseMs(failures: number, random: Random): number {
   return most / 2 + (random.next() * most) / 2;
 }
 
+/** A peer has said nothing though it was asked, and its connection has not ended: who answered may be gone. */
+export class PeerSilent extends Error {
+  readonly withinMs: number;
+
+  constructor(withinMs: number) {
+    super('the other side is silent');
+    this.withinMs = withinMs;
+  }
+}
+
+/**
+ * What a peer answers; rejects with `PeerSilent` where it has answered nothing in `withinMs`. A network may swallow the end of a connection:
+ * a source that waits on it without a bound would count as consuming for ever. The work itself goes on, until whoever asked ends its connection.
+ */
+export async function answered<T>(clock: Clock, withinMs: number, work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const silent = sleep(clock, withinMs, over.signal).then((): never => {
+    throw new PeerSilent(withinMs);
+  });
+  // One of the two comes too late to be heard.
+  silent.catch(() => {});
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, silent]);
+  } finally {
+    over.abort();
+  }
+}
+
 /** Codes of the system and of libraries say enough; their messages may quote addresses with credentials. */
 export function connectionProblem(error: unknown): string {
+  if (error instanceof PeerSilent)
+    return `the other side has not answered for ${error.withinMs / 1_000} s; the connection is opened anew`;
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
   const name = error instanceof Error ? error.name : 'unknown';
   return `the connection failed (${code === undefined || code === '' ? name : code})`;

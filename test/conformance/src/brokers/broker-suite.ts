@@ -9,7 +9,7 @@ import type {
   SourcePlan,
   Transport,
 } from '@tenon/connector';
-import { type Json, Secret, sleep, systemClock, systemRandom } from '@tenon/model';
+import { type Clock, type Json, Secret, sleep, systemClock, systemRandom } from '@tenon/model';
 import { type AcceptResult, type IncomingEvent, openRuntime, type Runtime } from '@tenon/runtime';
 import { planFor, step } from '@tenon/runtime/testing';
 import { type Consumer, consume } from '@tenon/server';
@@ -35,7 +35,7 @@ export interface BrokerDriver {
   /** It keeps what was acknowledged, for as long as it is told to: another group is given it as well. */
   readonly keepsAcknowledged?: true;
   /** What the suite cannot ask of this broker, and why. */
-  readonly cannot?: Partial<Record<'redelivery' | 'deaf' | 'unreadable' | 'lag', string>>;
+  readonly cannot?: Partial<Record<'redelivery' | 'deaf' | 'silence' | 'unreadable' | 'lag', string>>;
 }
 
 export interface BrokerPlace extends AsyncDisposable {
@@ -59,6 +59,12 @@ export interface RawMessage {
 }
 
 const PATIENCE_MS = 15_000;
+
+/** On which what is waited for is over twenty times as soon. */
+const hurried: Clock = {
+  now: () => systemClock.now(),
+  setTimer: (delayMs, fire) => systemClock.setTimer(delayMs / 20, fire),
+};
 
 export async function brokerSuite(driver: BrokerDriver): Promise<void> {
   const missing = await missingService(driver.name, driver.port, process.env);
@@ -348,6 +354,48 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
         expect(taking.consumer.status().state).toBe('consuming');
       });
 
+      it.skipIf(driver.cannot?.silence !== undefined)(
+        'one that falls silent without a word is noticed, and it comes back by itself',
+        async () => {
+          const { place, take, hop } = await open();
+          const taking = await take({ clock: hurried, source: { everyMs: 200 } });
+          await eventually(
+            () => taking.consumer.status(),
+            ({ state }) => state === 'consuming',
+          );
+          hop.mode = 'deaf';
+          await eventually(
+            () => taking.consumer.status(),
+            ({ state, problem }) => state === 'connecting' && problem !== undefined,
+          );
+          await place.put([shipped('ord_1', 1)]);
+          hop.mode = 'open';
+          await eventually(
+            () => taking.accepted(),
+            (list) => list.length === 1,
+          );
+        },
+      );
+
+      it('what could not be taken because something of ours broke comes again', async () => {
+        const { place, take } = await open();
+        let calls = 0;
+        const taking = await take({
+          before: async () => {
+            if (calls++ === 0) throw new Error('a broken invariant');
+          },
+        });
+        await place.put([shipped('ord_1', 1), shipped('ord_1', 2)]);
+        await eventually(
+          () => taking.accepted(),
+          (list) => list.length === 2,
+        );
+        await eventually(
+          () => place.left(),
+          (left) => left === 0,
+        );
+      });
+
       it('on stopping, what is not stored yet stays with the broker', async () => {
         const { place, take } = await open();
         const taking = await take({ refuse: () => true });
@@ -493,7 +541,12 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
           },
           clock: systemClock,
           random: systemRandom,
-          source: (given) => driver.module.sources![driver.transport]!({ ...context, ...given }),
+          source: (given) =>
+            driver.module.sources![driver.transport]!({
+              ...context,
+              clock: options.clock ?? systemClock,
+              ...given,
+            }),
           log: () => {},
         });
         closing.push(async () => {
@@ -515,6 +568,8 @@ interface TakeOptions {
   /** The database begins as a copy of this file. */
   readonly begun?: string;
   readonly source?: Partial<SourcePlan>;
+  /** Of the source. */
+  readonly clock?: Clock;
 }
 
 interface Taking {

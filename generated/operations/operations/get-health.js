@@ -41,6 +41,10 @@ export const getHealthPlan = {
       {
         "status": "401",
         "mediaType": "application/problem+json"
+      },
+      {
+        "status": "429",
+        "mediaType": "application/problem+json"
       }
     ]
   }

@@ -13,7 +13,7 @@ import {
   type RuntimeOptions,
   SecretAudit,
 } from '@tenon/runtime';
-import { type Consumer, startServer, type TenonServer } from '@tenon/server';
+import { type Consumer, isGuessable, startServer, type TenonServer } from '@tenon/server';
 import { ComposeError } from './compose-error.ts';
 import { configurationParts } from './configuration-parts.ts';
 import { resolveConnections } from './connection-addresses.ts';
@@ -25,7 +25,7 @@ import { intakeConnections } from './intake-connections.ts';
 import type { Io } from './io.ts';
 import { keptTokens, tokenLock } from './kept-tokens.ts';
 import { checkpointOptions } from './ledger-key.ts';
-import { loadOperators } from './load-operators.ts';
+import { guessableWords, loadOperators } from './load-operators.ts';
 import type { LogLine } from './log-line.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
 import { makeTransports } from './make-transports.ts';
@@ -109,6 +109,9 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
   const transports = makeTransports(connections, parts);
   const windows = maintenanceWindows(workspace);
   const operators = await loadOperators(workspace, secrets, root);
+  for (const { name, token } of operators)
+    if (isGuessable(token.reveal()))
+      log({ kind: 'tokenGuessable', operator: name, message: guessableWords(name) });
 
   const file =
     options.engineFile === undefined

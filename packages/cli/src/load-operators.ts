@@ -44,6 +44,11 @@ export async function loadOperators(
   return [{ name: 'local-operator', role: 'operator', token: new Secret(`file:${TOKEN_FILE}`, token) }];
 }
 
+/** What is said at a start of an operator whose token is no long random one. */
+export function guessableWords(name: string): string {
+  return `the token of ${name} (server.operators) can be guessed: whoever tries tokens from the same address can find it, or keep ${name} waiting; \`openssl rand -base64 32\` makes one that nobody guesses`;
+}
+
 /** Who did it could not be told: the ledger would name one of them for what the other did. */
 function refuseSharedTokens(operators: readonly Operator[]): void {
   const holders = new Map<string, string>();

@@ -71,6 +71,16 @@ describe('a refusal', () => {
 });
 
 describe('who is not known is told', () => {
+  it('that too many have guessed, as one who may not', async () => {
+    const problem = { title: 'Too many tokens', detail: 'wait', code: 'ACCESS_GUESSES_LIMITED' };
+    vi.stubGlobal('fetch', async () => Response.json(problem, { status: 429 }));
+    const asked = (await operationsClient({ root, url: 'http://127.0.0.1:4700' }, quietIo())).get('/v1/runs');
+    await expect(asked).rejects.toMatchObject({
+      exitCode: 4,
+      message: 'Too many tokens: wait (ACCESS_GUESSES_LIMITED)',
+    });
+  });
+
   it.each([
     ['http://127.0.0.1:4700', { TENON_TOKEN: 'old' }, 'TENON_TOKEN is not the token of an operator there'],
     ['https://tenon.example', {}, 'TENON_TOKEN is not set'],

@@ -9,6 +9,7 @@ import type { Io } from './io.ts';
 /** Where the token of a workspace's own operator lies; written by `tenon serve` with mode 0600. */
 export const TOKEN_FILE = join('.tenon', 'operator.token');
 const CALL_TIMEOUT_MS = 30_000;
+const NOT_AUTHORISED: ReadonlySet<number> = new Set([401, 403]);
 
 /** Hosts that a token in a file may be sent to. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -79,7 +80,9 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
         : [problem['title'] ?? `HTTP ${response.status}`, problem['detail']].filter(Boolean).join(': ');
     throw new OperationsError(
       problem['code'] ? `${words} (${problem['code']})` : words,
-      response.status === 401 || response.status === 403 ? exit.notAuthorised : exit.failed,
+      NOT_AUTHORISED.has(response.status) || problem['code'] === 'ACCESS_GUESSES_LIMITED'
+        ? exit.notAuthorised
+        : exit.failed,
       typeof problem['code'] === 'string' ? problem['code'] : 'HTTP_RESPONSE_STATUS',
       false,
       typeof problem['before'] === 'string' ? problem['before'] : undefined,

@@ -3,11 +3,12 @@ import { type RunFilter, type RunState, runStates } from '@tenon/runtime';
 import { compileValidator } from '@tenon/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptAnswer } from './accept-answer.ts';
+import { Access } from './access.ts';
 import { cancellationRoutes } from './cancellations.ts';
 import { controlRoutes } from './control.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 import { eraseRoute } from './erase.ts';
-import { authenticate, decidesFor, type Operator, roleGrants } from './operators.ts';
+import { decidesFor, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import { protectionRoutes } from './protection.ts';
 import { badQuery, limitOf } from './query.ts';
@@ -229,6 +230,7 @@ export function addOperations(
 ): void {
   /** Whoever has shown a token, from then on until the answer. */
   const actors = new WeakMap<FastifyRequest, Operator>();
+  const access = new Access(options.operators, options.clock, options.log);
 
   // Whether it is up is anybody's to ask; what it runs, and what it is connected to, is not.
   app.get('/v1/health', async (request, reply) => {
@@ -236,9 +238,9 @@ export function addOperations(
     const refusal = options.runtime.intakeRefusal();
     const health = refusal === undefined ? { status: 'ok' } : { status: 'refusing', code: refusal.code };
     if (authorization === undefined) return health;
-    const actor = authenticate(authorization, options.operators);
-    if (!actor) return sendProblem(reply, notAuthenticated);
-    if (!roleGrants[actor.role].includes('read')) return health;
+    const asked = access.of(authorization, request.raw.socket.remoteAddress);
+    if (!asked.ok) return sendProblem(reply, asked.problem);
+    if (!roleGrants[asked.actor.role].includes('read')) return health;
     return { ...health, pipelines: options.runtime.pipelinesInForce(), sources: options.consumers?.() ?? [] };
   });
   // Senders are told the same, so it is nothing to hide from anybody.
@@ -253,8 +255,9 @@ export function addOperations(
       url: route.path,
       // Before a byte of the body is read: nobody but an operator makes us hold one.
       onRequest: (request, reply, done) => {
-        const actor = authenticate(request.headers.authorization, options.operators);
-        if (!actor) return void refuseUnread(reply, notAuthenticated);
+        const asked = access.of(request.headers.authorization, request.raw.socket.remoteAddress);
+        if (!asked.ok) return void refuseUnread(reply, asked.problem);
+        const { actor } = asked;
         if (!roleGrants[actor.role].includes(route.permission)) {
           options.log({
             code: 'ACCESS_ROLE_REFUSED',
@@ -353,13 +356,6 @@ function singleQuery(request: FastifyRequest): Record<string, string> {
   }
   return query;
 }
-
-const notAuthenticated: Problem = {
-  status: 401,
-  code: 'ACCESS_TOKEN_MISSING',
-  title: 'Who are you?',
-  detail: 'send `Authorization: Bearer` with the token of an operator named in tenon.config.yaml',
-};
 
 function notAllowed(actor: Operator, route: Route): Problem {
   return {

@@ -38,6 +38,15 @@ const cancel = (body: string, who = 'ada'): Scenario =>
 const hook = (event: string, more?: Partial<ServerOptions>): Scenario =>
   asked(`/hooks/crm/${event}`, { method: 'POST', body: '{}' }, more);
 
+/** Asks with so many tokens that are nobody's. */
+const shown =
+  (tokens: number): Scenario =>
+  async (start, logged) => {
+    const url = await start();
+    for (let nth = 0; nth < tokens; nth++) await fetch(`${url}/v1/runs`, { headers: as(`nobody-${nth}`) });
+    return logged();
+  };
+
 const listed = asked('/v1/runs');
 const told = cancel('{"reason":"why"}');
 
@@ -95,6 +104,7 @@ const taken = consumed(async () => stored, 'm1');
 /** Each code of the server: what brings it up, and what does not. */
 export const serverCases: Record<ServerCode, Case> = {
   ACCESS_TOKEN_MISSING: { fires: asked('/v1/runs', {}), silent: listed },
+  ACCESS_GUESSES_LIMITED: { fires: shown(11), silent: shown(10) },
   ACCESS_ROLE_REFUSED: { fires: cancel('{"reason":"why"}', 'vera'), silent: told },
   HTTP_RESOURCE_UNKNOWN: { fires: asked('/v1/runs/none'), silent: listed },
   HTTP_QUERY_INVALID: { fires: asked('/v1/runs?limit=many'), silent: asked('/v1/runs?limit=1') },

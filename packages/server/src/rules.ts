@@ -11,6 +11,12 @@ export const serverRules = {
     why: 'Whoever asks is known by a token alone; nothing was looked up and nothing changed.',
     fix: 'Set `TENON_TOKEN` to the token of an operator that `server.operators` in `tenon.config.yaml` of that Tenon names. Where it names none, the token lies in `.tenon/operator.token` of the workspace that is served: run the command there, without a `TENON_TOKEN` of somewhere else.',
   },
+  ACCESS_GUESSES_LIMITED: {
+    severity: 'error',
+    title: 'too many tokens that are no operator’s came from one address',
+    why: 'Whoever tries many may find one that can be guessed: short, or made up by a person. So of these only ten are looked at at once from one address, and then one in six seconds, the right one among them or not; a long random one is looked at whatever else came from there. Nothing was looked up and nothing changed.',
+    fix: 'Wait as long as the answer says (`Retry-After`). Give operators tokens that nobody guesses, `openssl rand -base64 32` makes one: a start names whose are not. Where it is a program with an old token, set it right; where it is nobody you know, keep the address out in front of Tenon.',
+  },
   ACCESS_ROLE_REFUSED: {
     severity: 'error',
     title: 'the operator’s role may not do that',

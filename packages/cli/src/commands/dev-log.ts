@@ -1,7 +1,7 @@
 import type { LogLine } from '../log-line.ts';
 
 /** Kinds of log lines without a code that a person should see. */
-const TOLD: ReadonlySet<string> = new Set(['encrypting', 'keyFileOpen', 'otherPlan']);
+const TOLD: ReadonlySet<string> = new Set(['encrypting', 'keyFileOpen', 'otherPlan', 'tokenGuessable']);
 
 /** What of the log `tenon dev` tells a person. It starts anew at each edit: what is still so is not told again. */
 export function devLog(say: (text: string) => void): (line: LogLine) => void {

@@ -215,7 +215,10 @@ export interface ContractPolicy {
     readonly digest?: string;
     readonly fetched?: string;
   };
-  /** Data class of a field by JSON Pointer into the document (`/components/schemas/Customer/properties/email`). */
+  /**
+   * Data class of a field by JSON Pointer into the document (`/components/schemas/Customer/properties/email`). What the document calls a
+   * password (`format: password`) is a `secret` where the policy does not class it.
+   */
   readonly classes: Readonly<Record<string, DataClass>>;
   readonly residency?: string;
   /** How long stored data that holds fields of a class is kept once its run has ended. */

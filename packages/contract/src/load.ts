@@ -113,6 +113,8 @@ function build(
   schemas.hoistComponents(root);
   const built = format.format === 'openapi' ? buildOpenApi(context) : buildAsyncApi(context);
   const definitions = schemas.definitions();
+  // What a document calls a password is one, whoever looked through it; the policy may know better.
+  const secrets = Object.fromEntries([...schemas.passwords].map((pointer) => [pointer, 'secret' as const]));
   const info = root.get('info');
   const documents = sources.files.filter((file) => file !== source.overlay && file !== source.policy);
   let digest: string | undefined;
@@ -137,7 +139,7 @@ function build(
     },
     ...built,
     definitions,
-    ...(policy && { policy }),
+    ...(policy && { policy: { ...policy, classes: { ...secrets, ...policy.classes } } }),
     files: sources.files,
     locate: (node: object) => {
       const place = origins.get(node);

@@ -64,3 +64,40 @@ it('a data class holds for the field itself, however its pointer leads there', a
     contract.policy!.classes[contract.originOf(properties[name] as object)!.pointer];
   expect([classOf('mail'), classOf('phone')]).toEqual(['personal', 'secret']);
 });
+
+it('a field that its contract calls a password is a secret, unless the policy says otherwise', async () => {
+  const files = {
+    'a.yaml': openapi(
+      [
+        'paths: { /keys: { post: { parameters: [{ name: pin, in: query, schema: { type: string, format: password } }],',
+        "  responses: { '201': { description: made, content: { application/json: { schema: { $ref: '#/components/schemas/Key' } } } } } } } }",
+        'components:',
+        '  schemas:',
+        '    Key: { properties: { id: { type: string }, value: { type: string, format: password, writeOnly: true }, iban: { type: string, format: password } } }',
+        '    Shared: { type: string, format: password }',
+        '    User: { properties: { secret: { $ref: "#/components/schemas/Shared" }, note: { type: string, writeOnly: true }, format: { type: string, enum: [password] } } }',
+      ].join('\n'),
+    ),
+    'contract.yaml': 'steward: us\nclasses: { /components/schemas/Key/properties/iban: financial }\n',
+  };
+  const { policy } = await contractOf(files, { policy: 'contract.yaml' });
+  expect(policy?.classes).toEqual({
+    '/components/schemas/Key/properties/iban': 'financial',
+    '/components/schemas/Key/properties/value': 'secret',
+    '/components/schemas/Shared': 'secret',
+    '/paths/~1keys/post/parameters/0/schema': 'secret',
+  });
+});
+
+it('an overlay says that one is none', async () => {
+  const files = {
+    'a.yaml': openapi(
+      'paths: {}\ncomponents: { schemas: { Key: { properties: { hint: { type: string, format: password } } } } }',
+    ),
+    'o.yaml':
+      "overlay: 1.0.0\ninfo: { title: o, version: '1' }\nactions: [{ target: $.components.schemas.Key.properties.hint.format, remove: true }]\n",
+    'contract.yaml': 'steward: us\n',
+  };
+  const { policy } = await contractOf(files, { overlay: 'o.yaml', policy: 'contract.yaml' });
+  expect(policy?.classes).toEqual({});
+});

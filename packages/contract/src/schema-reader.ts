@@ -83,6 +83,7 @@ export class SchemaReader {
   readonly #nameByKey = new Map<string, string>();
   readonly #definitions = new Map<string, JsonSchema>();
   readonly #waiting: { readonly name: string; readonly part: Part }[] = [];
+  readonly #passwords = new Set<string>();
 
   constructor(parts: {
     readonly sources: Sources;
@@ -113,6 +114,11 @@ export class SchemaReader {
     return all;
   }
 
+  /** Pointers of the schemas read so far that are `format: password`. */
+  get passwords(): ReadonlySet<string> {
+    return this.#passwords;
+  }
+
   /** One schema where it stands. What is no schema at all reads as `true`: the shape check has said so. */
   read(part: Part): JsonSchema {
     if (typeof part.value === 'boolean') return part.value;
@@ -120,7 +126,10 @@ export class SchemaReader {
     if (this.#dialect === 'asyncapi' && isForeignFormat(part)) return this.#foreign(part);
     const reference = this.#reference(part);
     const schema = reference === undefined ? this.#keywords(part) : this.#referring(part, reference);
-    if (typeof schema === 'object') this.#origins.set(schema, part.place);
+    if (typeof schema === 'object') {
+      this.#origins.set(schema, part.place);
+      if (schema.format === 'password') this.#passwords.add(pointerOf(part.place));
+    }
     return schema;
   }
 

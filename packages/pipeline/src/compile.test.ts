@@ -113,6 +113,25 @@ test('classed fields are listed for redaction', async () => {
   expect((await plan()).redact).toEqual({ event: ['/customer/email'] });
 });
 
+test('so is what a contract calls a password and its policy says nothing of', async () => {
+  const made = swap(
+    '        amount: { type: integer }\n    Parcel:',
+    `        amount: { type: integer }
+        apiKey: { type: string, format: password, writeOnly: true }
+    Parcel:`,
+  );
+  const { redact } = await plan({ [CONTRACT]: made });
+  expect(redact['steps.charge']).toEqual(['/apiKey']);
+  const { diagnostics } = await testWorkspace({
+    [CONTRACT]: made,
+    [PIPELINE]: swap(
+      "reference: '${ event.orderId }'",
+      "reference: '${ default(steps.charge.apiKey, event.orderId) }'",
+    ),
+  });
+  expect(diagnostics.map(({ code }) => code)).toContain('data-not-cleared');
+});
+
 test("the idempotency header is the transport's, not an input", async () => {
   const { operations } = await plan();
   expect(operations['shop.createCharge']?.http?.parameters).toEqual([]);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import type { ContractTestOptions, ContractTestResult } from './contract-tests.ts';
+import type { ContractTestResult } from './contract-tests.ts';
 
 /** Longest time one generated test may take; a provider that hangs is a failure. */
 const TEST_TIMEOUT_MS = 60_000;
@@ -10,7 +10,7 @@ const TEST_TIMEOUT_MS = 60_000;
  * Runs `generated/*\/*.test.ts` of a workspace in the vitest that Tenon itself ships with, so that a workspace needs no
  * test tooling of its own. What a generated test imports and the workspace does not have comes from Tenon.
  */
-async function runContractTests(root: string, options: ContractTestOptions): Promise<ContractTestResult> {
+async function runContractTests(root: string, contract: string | undefined): Promise<ContractTestResult> {
   const { startVitest } = await import('vitest/node');
   const said: string[] = [];
   const vitest = await startVitest(
@@ -20,13 +20,12 @@ async function runContractTests(root: string, options: ContractTestOptions): Pro
       root,
       config: false,
       watch: false,
-      include: [`generated/${options.contract ?? '*'}/**/*.test.ts`],
+      include: [`generated/${contract ?? '*'}/**/*.test.ts`],
       exclude: ['**/node_modules/**'],
       passWithNoTests: true,
       testTimeout: TEST_TIMEOUT_MS,
       hookTimeout: TEST_TIMEOUT_MS,
       reporters: [{}],
-      env: providerEnvironment(options),
     },
     {
       cacheDir: join(root, '.tenon', 'vitest'),
@@ -67,11 +66,6 @@ async function runContractTests(root: string, options: ContractTestOptions): Pro
   return { passed, failed, failures: said };
 }
 
-function providerEnvironment({ provider }: ContractTestOptions): Record<string, string> {
-  if (!provider) return {};
-  return { TENON_PROVIDER_URL: provider.url, TENON_PROVIDER_HEADERS: JSON.stringify(provider.headers) };
-}
-
 /** Where Tenon itself would import it from, under the conditions that this process runs with. */
 function provided(source: string): string | undefined {
   try {
@@ -82,7 +76,7 @@ function provided(source: string): string | undefined {
   }
 }
 
-const [root, options] = process.argv.slice(2);
-const result = await runContractTests(root!, JSON.parse(options!) as ContractTestOptions);
+const [root, contract] = process.argv.slice(2);
+const result = await runContractTests(root!, contract);
 // Vitest may leave handles of its own behind; the parent has all it waits for.
 process.send?.(result, () => process.exit(0));

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import type { Io } from './io.ts';
-import type { Provider } from './provider.ts';
+import { printable } from './printable.ts';
+import { type Provider, withoutCredentials } from './provider.ts';
 
 export interface ContractTestResult {
   readonly passed: number;
@@ -33,16 +34,30 @@ const script = fileURLToPath(
 /**
  * Runs the contract tests of a workspace in a process of their own: Pact's native core writes to stdout as it likes, and
  * stdout is for our data. What it said is shown on stderr when something failed.
+ *
+ * A provider's credentials are in its environment: arguments are shown to everybody on the machine. What is told of it holds none of
+ * them, for a provider may quote what it was sent.
  */
 export function runContractTests(
   root: string,
   io: Io,
   options: ContractTestOptions = {},
 ): Promise<ContractTestResult> {
+  const { contract, provider } = options;
+  const told = (text: string): string => (provider ? withoutCredentials(text, provider) : text);
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [...process.execArgv, script, root, JSON.stringify(options)], {
+    const named = contract === undefined ? [] : [contract];
+    const child = spawn(process.execPath, [...process.execArgv, script, root, ...named], {
       cwd: root,
-      env: { ...io.env, NO_COLOR: '1', NODE_OPTIONS: `${io.env['NODE_OPTIONS'] ?? ''} ${QUIET}`.trim() },
+      env: {
+        ...io.env,
+        NO_COLOR: '1',
+        NODE_OPTIONS: `${io.env['NODE_OPTIONS'] ?? ''} ${QUIET}`.trim(),
+        ...(provider && {
+          TENON_PROVIDER_URL: provider.url,
+          TENON_PROVIDER_HEADERS: JSON.stringify(provider.headers),
+        }),
+      },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     let said = '';
@@ -70,8 +85,9 @@ export function runContractTests(
         failures: [`the contract tests ended with ${code} before they were done`],
       };
       // Pact colours it whatever it is told.
-      if (outcome.failed > 0 && options.hasAccount !== false) io.err(stripVTControlCharacters(said));
-      resolve(outcome);
+      if (outcome.failed > 0 && options.hasAccount !== false)
+        io.err(printable(told(stripVTControlCharacters(said))));
+      resolve({ ...outcome, failures: outcome.failures.map(told) });
     });
   });
 }

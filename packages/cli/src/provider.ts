@@ -39,3 +39,40 @@ function causeOf(error: unknown): string {
     return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;
   return error.message;
 }
+
+/** A header that people put a credential in, as far as its name tells. */
+const CREDENTIAL = /auth|cookie|key|token|secret|session|signature|password|credential/i;
+/** What is shorter would be found in any text. */
+const HIDDEN_LENGTH_MIN = 4;
+
+/** A text of or about a provider without the credentials that it was sent, which it may quote, whole or in parts. */
+export function withoutCredentials(text: string, { headers }: Provider): string {
+  const secrets = Object.entries(headers)
+    .filter(([name]) => CREDENTIAL.test(name))
+    .flatMap(([name, value]) => partsOf(value).map((part) => ({ name, part })))
+    .flatMap(({ name, part }) => formsOf(part).map((form) => ({ name, form })))
+    .filter(({ form }) => form.length >= HIDDEN_LENGTH_MIN)
+    // What a shorter one would leave of a longer one is part of the credential too.
+    .toSorted((a, b) => b.form.length - a.form.length);
+  return secrets.reduce((shown, { name, form }) => shown.replaceAll(form, `[${name}]`), text);
+}
+
+/** The value, what follows its scheme, a login's name and password, and the values of cookies. */
+function partsOf(value: string): readonly string[] {
+  const credential = /^\S+ +(.+)$/.exec(value)?.[1];
+  const login = /^basic +(.+)$/i.exec(value)?.[1];
+  const pairs = login === undefined ? [] : Buffer.from(login, 'base64').toString().split(/:(.*)/s);
+  const cookies = value.split(';').flatMap((pair) => /^[^=]+=(.+)$/.exec(pair.trim())?.[1] ?? []);
+  return [
+    value,
+    credential ?? '',
+    login?.replace(/=+$/, '') ?? '',
+    pairs.slice(0, 2).join(':'),
+    pairs[1] ?? '',
+    ...cookies,
+  ];
+}
+
+function formsOf(part: string): readonly string[] {
+  return [part, JSON.stringify(part).slice(1, -1), encodeURIComponent(part)];
+}

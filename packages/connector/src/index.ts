@@ -59,6 +59,7 @@ export type * from './operation-plan.ts';
 export { type Page, type PagesOptions, pages, pagesToTheEnd } from './pages.ts';
 export { PAGING_ROLES, type PagingRole, pagingRole } from './paging-words.ts';
 export { cursorText, isAfter } from './poll-cursor.ts';
+export { pollInput } from './poll-input.ts';
 export { pollSource } from './poll-source.ts';
 export { refusalsOf } from './refusals.ts';
 export type { BreakerState } from './resilience/breaker.ts';

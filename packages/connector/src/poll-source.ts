@@ -1,16 +1,7 @@
-import {
-  atPointer,
-  canonicalJson,
-  type Failure,
-  fromPointer,
-  type Json,
-  type JsonObject,
-  sleep,
-} from '@tenon/model';
-import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
-import { inputPointer, withInput } from './input-place.ts';
+import { atPointer, canonicalJson, type Failure, type Json, sleep } from '@tenon/model';
 import { pagesLookingBack } from './pages.ts';
 import { cursorText, isAfter } from './poll-cursor.ts';
+import { pollInput } from './poll-input.ts';
 import type { Source, SourceContext } from './source.ts';
 import { sourceLoop, UnderWay } from './source-loop.ts';
 
@@ -56,7 +47,7 @@ export function pollSource(context: SourceContext): Source {
       );
     };
     let last: { readonly item: Json; readonly cursor: string } | undefined;
-    const request = { operation: poll.operation, input: inputOf(context), signal };
+    const request = { operation: poll.operation, input: pollInput(poll, context.cursor()), signal };
     let moved: Failure | undefined;
     const knownBy = (item: Json): string =>
       incoming(poll.key, poll.cursor.from, item, undefined).id ?? canonicalJson(item);
@@ -95,54 +86,6 @@ class ListingFailed extends Error {
     this.failure = failure;
   }
 }
-
-function inputOf({ plan, cursor }: SourceContext): JsonObject {
-  const { poll } = plan;
-  const from = cursor() ?? poll!.cursor.initial;
-  // A manifest's `with` is JSON.
-  const input = poll!.with as JsonObject;
-  return from === undefined ? input : withInput(input, poll!.cursor.in, overlapped(from, poll!));
-}
-
-/** A number stays one; a time goes back by the overlap. */
-function overlapped(from: string, { cursor, operation }: NonNullable<SourceContext['plan']['poll']>): Json {
-  if (/^-?\d+(\.\d+)?$/.test(from)) {
-    return isText(operation.input, inputPointer(cursor.in)) ? from : Number(from);
-  }
-  const at = Date.parse(from);
-  return cursor.overlapMs === 0 || Number.isNaN(at) ? from : new Date(at - cursor.overlapMs).toISOString();
-}
-
-/** Does the contract take text alone there? */
-function isText(input: JsonSchema, pointer: string): boolean {
-  const root = isSchemaObject(input) ? input : {};
-  let here: readonly JsonSchema[] = [root];
-  for (const token of fromPointer(pointer))
-    here = here
-      .flatMap((one) => partsOf(one, root))
-      .flatMap((part) => {
-        const property = part.properties?.[token] ?? (/^\d+$/.test(token) ? part.items : undefined);
-        return property === undefined ? [] : [property];
-      });
-  const types = here.flatMap((one) => partsOf(one, root)).flatMap(({ type }) => type ?? []);
-  return types.length > 0 && types.every((type) => type === 'string');
-}
-
-/** A schema, with what it refers to and is put together from: as deep as plans nest them. */
-function partsOf(schema: JsonSchema, root: SchemaObject, depth = 0): readonly SchemaObject[] {
-  if (!isSchemaObject(schema) || depth > PARTS_DEPTH_MAX) return [];
-  const name = definitionName(schema);
-  const target = name === undefined ? undefined : root.$defs?.[name];
-  const others = [
-    ...(target === undefined ? [] : [target]),
-    ...(schema.allOf ?? []),
-    ...(schema.anyOf ?? []),
-    ...(schema.oneOf ?? []),
-  ];
-  return [schema, ...others.flatMap((one) => partsOf(one, root, depth + 1))];
-}
-
-const PARTS_DEPTH_MAX = 8;
 
 function incoming(key: string, from: string, item: Json, cursor: string | undefined) {
   const id = cursorText(atPointer(item, key));

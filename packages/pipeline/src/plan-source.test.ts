@@ -9,7 +9,7 @@ const SOURCES = `sources:
 webhooks:`;
 
 const POLLED = `sources:
-  orderPlaced: { poll: { operation: findParcels, key: /orderId, cursor: { in: cursor, from: /orderId } } }
+  orderPlaced: { poll: { operation: findParcels, key: /orderId, cursor: { in: reference, from: /orderId } } }
 webhooks:`;
 
 const WEBHOOK = '  orderPlaced: { verify: standard-webhooks, tolerance: 5m, id: webhook-id }\n';

@@ -92,6 +92,14 @@ const refusing = (...more: readonly (readonly [string, string])[]): Edits => ({
     ...more,
   ),
 });
+/** A connector that knows a charge that is declined by this condition. */
+const declining = (when: string): Edits => ({
+  [CONTRACT]: swaps(DECLINES),
+  ...connector(
+    'compensation: { operation: refundCharge }',
+    `compensation: { operation: refundCharge }\n    failures: [{ status: 402, when: "\${ ${when} }", class: permanent }]`,
+  ),
+});
 const FORWARD = '{ because: it is gone, forward: { task: call the customer, owner: sales, within: 1d } }';
 const ORDER_BY = 'orderBy: ${ event.orderId }';
 const WHERE = 'where: ${ event.total > 0 }';
@@ -236,11 +244,15 @@ const sharedQuota = (quotas: string, limit: string): Edits => ({
   [CONNECTOR]: swap('defaults: { timeout: 10s }', `defaults: { timeout: 10s${limit} }`),
 });
 
-const POLL = (key: string): Edits =>
+const SINCE = contract(
+  '        - { name: cursor, in: query,',
+  '        - { name: since, in: query, schema: { type: string, format: date-time } }\n        - { name: cursor, in: query,',
+);
+const POLL = (key: string, cursor = 'in: reference, from: /orderId'): Edits =>
   connector(
     'webhooks:',
     `sources:
-  orderPaid: { poll: { operation: findParcels, key: ${key}, cursor: { in: cursor, from: /orderId } } }
+  orderPaid: { poll: { operation: findParcels, key: ${key}, cursor: { ${cursor} } } }
 webhooks:`,
   );
 /** A pipeline that listens to an event of a channel, and a connector over which it may come in. */
@@ -1373,10 +1385,25 @@ export const ruleCases = {
     on: "'0 25 * * *'",
     silent: scheduled('0 5 * * *'),
   },
+  'manifest-failure-field-unknown': {
+    fires: declining("body.raeson == 'funds'"),
+    on: `"\${ body.raeson == 'funds' }"`,
+    silent: declining("body.reason == 'funds'"),
+  },
   'manifest-poll-unknown': {
     fires: POLL('/orderid'),
     on: '/orderid',
     silent: POLL('/orderId'),
+  },
+  'manifest-poll-cursor-pages': {
+    fires: POLL('/orderId', 'in: cursor, from: /orderId'),
+    on: 'cursor',
+    silent: POLL('/orderId'),
+  },
+  'manifest-poll-input-invalid': {
+    fires: { ...SINCE, ...POLL('/orderId', 'in: since, from: /orderId, initial: yesterday') },
+    on: 'yesterday',
+    silent: { ...SINCE, ...POLL('/orderId', "in: since, from: /orderId, initial: '2026-01-01T00:00:00Z'") },
   },
   'manifest-probe-input-unknown': {
     fires: connector(

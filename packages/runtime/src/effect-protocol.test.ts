@@ -337,6 +337,41 @@ describe('a probe that its connection does not take', () => {
     expect(bench.target.count('put')).toBe(0);
   });
 
+  /** A call may have been sent; then its connection takes nothing, until long after `ends` has ended its wait. It had not happened. */
+  const absentAfter = async (
+    ends: (runId: string) => unknown,
+    parts: Parameters<typeof call>[2] = {},
+  ): Promise<string> => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.create', { probe, ...parts })] }));
+    bench.target.decide = () => (bench.target.calls.length > 1 ? { postpone: open } : { fail: lost });
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(MINUTE);
+    await ends(runId);
+    await bench.pass(5 * MINUTE);
+    heal();
+    await bench.pass(MINUTE);
+    expect(bench.target.count('create')).toBeGreaterThan(1);
+    expect(bench.target.effects.size).toBe(0);
+    return runId;
+  };
+
+  test('says that nothing was sent: then its step ends by the deadline that ended its wait, not by the connection', async () => {
+    const runId = await absentAfter(() => {}, { deadlineMs: MINUTE });
+    expect(bench.runtime.run(runId)).toMatchObject({
+      state: 'failed',
+      failure: { code: 'STEP_DEADLINE_EXCEEDED' },
+    });
+  });
+
+  test('says so of a cancelled run: that is undone, and was never parked', async () => {
+    const runId = await absentAfter((run) => bench.runtime.cancel(run, 'ana', 'no longer wanted'));
+    expect(bench.runtime.run(runId)).toMatchObject({
+      state: 'cancelled',
+      failure: { code: 'RUN_CANCELLED' },
+    });
+    expect(bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'deadLetter')).toEqual([]);
+  });
+
   test('waits for as long as the deadline of its pipeline is: then it is in doubt, with an owner', async () => {
     const runId = await lose('createBlind');
     await bench.pass(9 * MINUTE);

@@ -157,6 +157,17 @@ test('nor is what it sends after a line forgotten, however long that was', async
   expect(stored).toEqual([{ snapshot: expect.stringContaining('{"seen":1}') }]);
 });
 
+test('nothing is at rest while what a guard knows is on its way to the disk', async () => {
+  await order('a');
+  await runtime.idle();
+  clock.advance(600);
+  await runtime.idle();
+  const db = new DatabaseSync(join(folder, 'runtime.db'), { readOnly: true });
+  const stored = db.prepare('SELECT connection FROM guards').all();
+  db.close();
+  expect(stored).toEqual([{ connection: 'acme' }]);
+});
+
 test('what a guard knows is there after a stop, and half a second after a call at the latest', async () => {
   await order('a');
   await pass(600);

@@ -174,6 +174,11 @@ export const brokenConnectors: readonly BrokenConnector[] = [
     ),
   },
   {
+    caughtBy: 302,
+    breaks: 'has a rule over a field that its contract does not have',
+    edits: manifest(swap("body.code == 'exists'", "body.cod == 'exists'")),
+  },
+  {
     caughtBy: 303,
     breaks: 'has no class for a status of its contract',
     edits: contract(

@@ -124,6 +124,26 @@ describe('the conformance kit', { timeout: TIMEOUT_MS }, () => {
       );
   });
 
+  it('names the field that a failure rule most likely means, and believes a body that is given for it', async () => {
+    const edits = {
+      'connectors/parts/connector.yaml': (text: string) =>
+        text.replace("body.code == 'exists'", "body.cod == 'exists'"),
+    };
+    const { outcomes } = await judge(root, 'parts', { edits, only: [302] });
+    expect(outcomes[0]!.problems).toEqual([
+      "createOrder.failures[0] (409, when body.cod == 'exists'): `body` has no field `cod`; did you mean `code`?",
+    ]);
+    const given = await judge(root, 'parts', {
+      edits: {
+        ...edits,
+        'connectors/parts/fixtures/conformance.yaml': (text: string) =>
+          `${text}\nfailures: { createOrder: [{ code: refused, cod: exists }] }\n`,
+      },
+      only: [302],
+    });
+    expect(failuresOf(given)).toEqual([]);
+  });
+
   it('takes a signature scheme of a connector’s own that is sound', async () => {
     const scheme = ownScheme({ key: (secret) => secret, covers: 'time and body' });
     const report = await judge(root, 'parts', {

@@ -2,7 +2,7 @@ import type { ConnectorModule } from '@tenon/connector';
 import { checkWorkspace, loadWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from '@tenon/pipeline';
 import { type ConformanceReport, loadSubject, type Previous, runConformance } from '@tenon/testkit';
 
-/** A change to a workspace's files by path: the text that is to stand there instead. */
+/** A change to a workspace's files by path: the text that is to stand there instead; one of a file that is not there is given none. */
 export type Edits = Readonly<Record<string, (text: string) => string>>;
 
 export interface JudgeOptions {
@@ -62,7 +62,7 @@ function edited(files: WorkspaceFiles, edits: Edits): WorkspaceFiles {
     read: async (path) => {
       const text = await files.read(path);
       const edit = Object.hasOwn(edits, path) ? edits[path] : undefined;
-      return text === undefined || edit === undefined ? text : edit(text);
+      return edit === undefined ? text : edit(text ?? '');
     },
   };
 }

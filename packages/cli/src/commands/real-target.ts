@@ -1,7 +1,7 @@
 import type { ConnectorManifest } from '@tenon/connector';
-import { UsageError } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import { exit } from '../exit.ts';
+import { givenUrl } from '../given-url.ts';
 
 /**
  * Guards a real system to test against: only the sandbox that the manifest declares, or this machine; effects only where the data is made
@@ -13,8 +13,7 @@ export function guardTarget(
   option: string,
   wantsEffects: boolean,
 ): { readonly isHere: boolean } {
-  if (!URL.canParse(url)) throw new UsageError('argument-invalid', `--${option} is no URL: ${url}`);
-  const { host, hostname } = new URL(url);
+  const { host, hostname } = givenUrl(`--${option}`, url, '--connection names whose credentials are used');
   const isHere = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
   const declared = sandbox || undefined;
   const isDeclared = declared !== undefined && new URL(declared.server).host === host;

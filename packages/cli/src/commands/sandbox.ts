@@ -23,6 +23,7 @@ import { variableOf } from '../connection-addresses.ts';
 import { ConnectorCodeError } from '../connector-code-error.ts';
 import { loadConnectorModule } from '../connector-module.ts';
 import { type ExitCode, exit } from '../exit.ts';
+import { givenUrl } from '../given-url.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
@@ -340,7 +341,14 @@ async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCod
     file === undefined
       ? examplePayload(event.message.examples[0]?.payload, event.message.payload, contract)
       : await readPayload(file, io);
-  const base = args.text('url') ?? io.env['TENON_URL'] ?? (await readServerConfig(root)).url;
+  const named = args.text('url') ?? io.env['TENON_URL'];
+  if (named !== undefined)
+    givenUrl(
+      args.text('url') === undefined ? 'TENON_URL' : '--url',
+      named,
+      'a delivery is known by its signature',
+    );
+  const base = named ?? (await readServerConfig(root)).url;
   try {
     const [answer] = await deliver(
       `${base}/hooks/${name}/${eventName}`,

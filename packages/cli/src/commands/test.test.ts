@@ -233,6 +233,61 @@ describe('a provider that asks for credentials', () => {
     ]);
   });
 
+  describe('keeps them to itself', () => {
+    const secrets = { SHOP_KEY: 'cnry-key-1' };
+    const own = ['--header', 'x-api-key: cnry-key-2', '--header', 'Cookie: theme=dark; sid=cnry-key-3'];
+    const basic = Buffer.from('ada:cnry-key-4').toString('base64');
+    const also = ['--header', `x-proxy-auth: Basic ${basic}`];
+    const traces = ['cnry-key', 'cnry%2Dkey', basic, basic.replace(/=+$/, '')];
+    const leaked = (text: string): readonly string[] => traces.filter((trace) => text.includes(trace));
+
+    it('where processes are listed', async () => {
+      await ownTest(`import { execFileSync } from 'node:child_process';
+import { test, expect } from 'vitest';
+test('no line shows them', () => {
+  expect(process.env.TENON_PROVIDER_HEADERS).toContain('cnry-key-1');
+  for (const one of [process.pid, process.ppid])
+    expect(execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(one)], { encoding: 'utf8' })).not.toContain('cnry');
+});
+`);
+      const { code, said } = await go(['--provider', url, '--connection', 'shop', ...own], secrets);
+      expect(code, said).toBe(exit.clean);
+    });
+
+    it.each(['human', 'json', 'junit', 'sarif', 'github', 'markdown'])(
+      'in what is told of a provider that quotes them (%s)',
+      async (format) => {
+        await ownTest(`import { test } from 'vitest';
+const sent = process.env.TENON_PROVIDER_HEADERS;
+test('it quotes', () => {
+  console.error(sent);
+  throw new Error('expected a status but got ' + sent + decodeURIComponent(encodeURIComponent(sent)) + ' ada:cnry-key-4');
+});
+`);
+        for (const option of ['--provider', '--against']) {
+          const { code, said } = await go(
+            [option, url, '--connection', 'shop', ...own, ...also, '--format', format],
+            secrets,
+          );
+          expect(code).toBe(exit.findings);
+          expect(said).toContain('expected a status but got');
+          expect(leaked(said)).toEqual([]);
+          expect(said, 'what is none is not hidden').toContain('x-api-key');
+        }
+      },
+    );
+
+    it('in an address that holds a password', async () => {
+      for (const address of ['http://ada:cnry-key@127.0.0.1:1/v1', 'http//ada:cnry-key@127.0.0.1'])
+        for (const option of ['--provider', '--against']) {
+          const { code, said } = await go([option, address]);
+          expect(code).toBe(exit.usage);
+          expect(said).toContain(`${option} `);
+          expect(leaked(said)).toEqual([]);
+        }
+    });
+  });
+
   it.each([
     [['--connection', 'shop'], 'name it with --provider or --against'],
     [

@@ -3,7 +3,9 @@ import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ContractTestResult, runContractTests } from '../contract-tests.ts';
 import { type ExitCode, exit } from '../exit.ts';
+import { givenUrl } from '../given-url.ts';
 import type { Io } from '../io.ts';
+import { printable } from '../printable.ts';
 import { type Provider, unreachable } from '../provider.ts';
 import { plural } from '../render/index.ts';
 import { exitCodeOf, formatOption, isForPeople, openSession, printReport, type Session } from '../session.ts';
@@ -78,7 +80,7 @@ export const testCommand: CommandSpec = {
       );
       return reportTests(diagnostics, session.root, result, args, io);
     }
-    for (const failure of result.failures) io.out(`✗ ${failure}\n`);
+    for (const failure of result.failures) io.out(`✗ ${printable(failure)}\n`);
     io.out(`${plural(result.passed, 'contract tests')} passed, ${result.failed} failed\n`);
     return result.failed > 0 ? exit.findings : exit.clean;
   },
@@ -145,7 +147,7 @@ function providerOf(args: Args): Provider | undefined {
   }
   if (args.positionals.length === 0)
     throw new UsageError('argument-missing', `name the contract that --${option} is held against`);
-  if (!URL.canParse(url)) throw new UsageError('argument-invalid', `--${option} is no URL: ${url}`);
+  givenUrl(`--${option}`, url, '--connection or --header gives credentials');
   const headers = args.texts('header').map((header) => {
     const colon = header.indexOf(':');
     if (colon < 1) throw new UsageError('argument-invalid', '--header is "name: value"');

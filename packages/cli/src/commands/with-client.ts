@@ -1,6 +1,7 @@
 import type { Args, CommandSpec } from '../command.ts';
 import { readersKeys } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
+import { givenUrl } from '../given-url.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
 import { withLedgerFile } from '../ledger-client.ts';
@@ -31,6 +32,7 @@ async function acted(act: Act, args: Args, given: Io, readsFile: boolean): Promi
   const own = await readServerConfig(root);
   const named = args.text('url') ?? io.env['TENON_URL'];
   const saidBy = args.text('url') !== undefined ? '--url' : named !== undefined ? 'TENON_URL' : own.saidBy;
+  if (saidBy !== undefined && named !== undefined) givenUrl(saidBy, named, 'TENON_TOKEN tells who asks');
   const target = { root: root ?? io.cwd, url: named ?? own.url, saidBy };
   const remote = await operationsClient(target, io);
   const file = named === undefined && readsFile ? own.engineFile : undefined;

@@ -9,14 +9,16 @@ import type { Contract, HttpOperation, Operation } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { type Diagnostic, toPointer } from '@tenon/model';
 import { isSchemaObject, validatorFor } from '@tenon/schema';
-import { bundled, planOperation } from '../plan-operation.ts';
+import { planOperation } from '../plan-operation.ts';
 import { placeOfSource } from '../plan-source.ts';
 import { diagnostic } from '../rules.ts';
 import type { Workspace } from '../workspace.ts';
+import { checkFailureRules } from './failure-rules.ts';
 import { checkManifestAuth } from './manifest-auth.ts';
 import { checkManifestEvents } from './manifest-events.ts';
 import { inputProblem } from './manifest-inputs.ts';
 import { keyHeaderProblem } from './manifest-keys.ts';
+import { checkPolls } from './manifest-polls.ts';
 import { checkProbe } from './manifest-probes.ts';
 import { near } from './near.ts';
 import { firstGap, placeOf } from './schema-path.ts';
@@ -88,6 +90,7 @@ function checkManifest(
     ...checkManifestAuth(manifest, contract, document),
     ...checkManifestEvents(manifest, contract, document),
     ...checkSharedPlaces(manifest, contract, document),
+    ...checkFailureRules(manifest, contract, document),
     ...checkPolls(manifest, contract, document),
     ...checkRounds(manifest, document),
     ...checkSchedules(manifest, document),
@@ -198,42 +201,6 @@ function checkHealth(
       subject: `${manifest.name} ${pointer}`,
     }),
   );
-}
-
-/** The cursor goes into a parameter of the listing, and comes, like the id, out of each item. */
-function checkPolls(
-  manifest: ConnectorManifest,
-  contract: Contract,
-  document: PositionedDocument,
-): Diagnostic[] {
-  return Object.entries(manifest.sources).flatMap(([name, { poll }]): Diagnostic[] => {
-    const event = contract.events.get(name);
-    const operation = poll && contract.operations.get(poll.operation);
-    if (!poll || !event || !operation) return [];
-    const found: Diagnostic[] = [];
-    const unknown = (key: string[], message: string, wanted: string, candidates: readonly string[]): void => {
-      found.push(
-        diagnostic('manifest-poll-unknown', {
-          message,
-          at: document.locate(toPointer(['sources', name, 'poll', ...key])),
-          subject: `${manifest.name} ${name} ${key.join(' ')}`,
-          ...near(wanted, candidates),
-        }),
-      );
-    };
-    const plan = planOperation(contract, manifest, poll.operation);
-    const problem = plan && inputProblem(operation, plan, poll.cursor.in, poll.with);
-    if (problem) unknown(['cursor', 'in'], problem.message, problem.gap.name, problem.gap.candidates);
-    const payload = placeOf(bundled(contract, event.message.payload, 'response'));
-    for (const [key, pointer] of [
-      [['key'], poll.key],
-      [['cursor', 'from'], poll.cursor.from],
-    ] as const) {
-      const gap = firstGap(payload, pointer);
-      if (gap) unknown([...key], `event \`${name}\` has no \`${pointer}\``, gap.name, gap.candidates);
-    }
-    return found;
-  });
 }
 
 const SETTING_NAMES = {

@@ -21,7 +21,7 @@ async function found(identity: string): Promise<readonly string[]> {
       ['  findParcels:\n', '  findParcels:\n    scopes: [parcels]\n'],
       [
         'webhooks:\n',
-        'sources:\n  orderPaid: { poll: { operation: findParcels, key: /orderId, cursor: { in: cursor, from: /orderId } } }\nwebhooks:\n',
+        'sources:\n  orderPaid: { poll: { operation: findParcels, key: /orderId, cursor: { in: reference, from: /orderId } } }\nwebhooks:\n',
       ],
     ),
     [CONFIG]: swap('    baseUrl:', `    identity: ${identity}\n    baseUrl:`),

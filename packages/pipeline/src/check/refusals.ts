@@ -65,7 +65,7 @@ function taken(
 }
 
 /** The responses of a contract that may describe an answer of this status, or of one of this range. */
-function responsesTo({ responses }: HttpOperation, status: string): readonly Response[] {
+export function responsesTo({ responses }: HttpOperation, status: string): readonly Response[] {
   if (/^\dxx$/i.test(status))
     return responses.filter((one) => one.status[0] === status[0] || one.status === 'default');
   for (const wanted of [status, `${status[0]}xx`, 'default']) {

@@ -239,6 +239,16 @@ export const workspaceRules = {
       good: "sources: { nightFell: { schedule: { cron: '0 3 * * *', zone: Europe/Berlin } } }",
     },
   },
+  'manifest-failure-field-unknown': {
+    severity: 'warning',
+    title: 'a failure rule reads a field that its answers do not have',
+    why: 'A condition over a field that is not there never holds, so the rule never applies, and another class than it names is what callers see.',
+    fix: 'correct the name; where the system does answer with the field, declare it in `overlay.yaml` of the contract',
+    example: {
+      bad: 'failures: [{ status: 409, when: "${ body.cod == \'exists\' }", class: duplicate }]',
+      good: 'failures: [{ status: 409, when: "${ body.code == \'exists\' }", class: duplicate }]',
+    },
+  },
   'manifest-poll-unknown': {
     severity: 'error',
     title: 'a poll goes by a parameter or field that is not there',
@@ -247,6 +257,26 @@ export const workspaceRules = {
     example: {
       bad: 'cursor: { in: updatedAftr, from: /updatedAt }',
       good: 'cursor: { in: updatedAfter, from: /updatedAt }',
+    },
+  },
+  'manifest-poll-cursor-pages': {
+    severity: 'error',
+    title: 'a poll puts its cursor where the listing takes the position of a page',
+    why: 'The second page is asked for by its position in the same place, so nothing is left there of where the poll was; and what an item holds is no position of a page.',
+    fix: 'name the parameter that selects what is new',
+    example: {
+      bad: 'pagination: { type: page, in: page }\ncursor: { in: page, from: /updatedAt }',
+      good: 'pagination: { type: page, in: page }\ncursor: { in: updatedAfter, from: /updatedAt }',
+    },
+  },
+  'manifest-poll-input-invalid': {
+    severity: 'error',
+    title: 'a poll whose first listing would be refused',
+    why: 'Its input does not fit the contract, so the listing is never asked for, and no event ever comes.',
+    fix: 'give in `with` what the operation needs, and an `initial` as its parameter takes it',
+    example: {
+      bad: 'cursor: { in: updatedAfter, from: /updatedAt, initial: yesterday }',
+      good: "cursor: { in: updatedAfter, from: /updatedAt, initial: '2026-01-01T00:00:00Z' }",
     },
   },
   'manifest-probe-input-unknown': {

@@ -39,7 +39,7 @@ export class GuardMemory {
     this.#cancel = this.#setTimer(SAVE_AFTER_MS, () => {
       this.#cancel = undefined;
       // A disk that fails stops the runtime elsewhere, and says so there.
-      void this.save().catch(() => {});
+      void this.#engine.dispatcher.busy(() => this.save()).catch(() => {});
     });
   }
 

@@ -60,14 +60,15 @@ export async function perform(
       if (attempt.unclear) tries.firstSentAtMs ??= attempt.firstSentAtMs;
       continue;
     }
+    let waitEnded: Awaited<ReturnType<typeof rest>>;
     if (attempt.outcome === 'postponed') {
       // It waits for its connection: no attempt, and no end but the run's own deadline.
       tries.budgetFrom++;
       tries.unclear = attempt.unclear;
       if (attempt.unclear) tries.firstSentAtMs ??= attempt.firstSentAtMs;
-      const interruption = await rest(tries, attempt.nextAtMs, `${effect.id}#${n}`);
-      if (interruption === undefined) continue;
-      if (!attempt.unclear) return { ok: false, attempts: n, ...interruption };
+      waitEnded = await rest(tries, attempt.nextAtMs, `${effect.id}#${n}`);
+      if (waitEnded === undefined) continue;
+      if (!attempt.unclear) return { ok: false, attempts: n, ...waitEnded };
     }
     tries.budgetStartedAtMs ??= attempt.startedAtMs;
     if (attempt.outcome !== 'succeeded') tries.budgetClockMs ??= attempt.clockMs;
@@ -97,6 +98,9 @@ export async function perform(
         return { ok: true, value: settled.value, attempts: n, ...nthOf(settled) };
       case 'absent': {
         tries.unclear = false;
+        // What was postponed has not failed: it ends by what ended its wait.
+        if (settled.nextAtMs === undefined && waitEnded !== undefined)
+          return { ok: false, attempts: n, ...waitEnded };
         if (settled.nextAtMs === undefined) return absent(tries, n, attempt);
         const interruption = await rest(tries, settled.nextAtMs, `${effect.id}#${n}`);
         if (interruption !== undefined) return { ok: false, attempts: n, ...interruption };

@@ -6,7 +6,7 @@ import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 's
 import { type Controlled, control } from '../sandbox/control.ts';
 import { FaultBook, type FaultHandle } from '../sandbox/faults.ts';
 import type { AppliedEffect } from '../sandbox/journal.ts';
-import { readBytes } from '../sandbox/wire.ts';
+import { addressOf, answerAside, readBytes } from '../sandbox/wire.ts';
 import {
   type MailFault,
   type MailFaultRule,
@@ -241,12 +241,13 @@ class MailEngine implements Controlled {
 
 function serveControl(engine: MailEngine, port: number): Promise<Server> {
   const server = createServer(async (request, response) => {
-    const bytes = await readBytes(request);
-    const url = new URL(request.url ?? '/', `http://${HOST}`);
-    control(
-      { method: (request.method ?? 'GET').toLowerCase(), url, bytes, host: request.headers.host, response },
-      engine,
-    );
+    const url = addressOf(request);
+    if (url === undefined) return answerAside(response, 400, 'the address cannot be read');
+    // One that breaks off has asked for nothing.
+    const bytes = await readBytes(request).catch(() => undefined);
+    if (bytes === undefined) return void response.destroy();
+    const { method = 'GET', headers } = request;
+    control({ method: method.toLowerCase(), url, bytes, headers, response }, engine);
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);

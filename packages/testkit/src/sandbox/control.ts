@@ -1,6 +1,7 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Json } from '@tenon/model';
 import type { AppliedEffect } from './journal.ts';
+import { strangerRefusal } from './strangers.ts';
 import { send } from './wire.ts';
 
 /** What control reaches: an HTTP or a mail sandbox. */
@@ -23,7 +24,7 @@ export interface ControlRequest {
   readonly method: string;
   readonly url: URL;
   readonly bytes: Uint8Array | undefined;
-  readonly host: string | undefined;
+  readonly headers: IncomingHttpHeaders;
   readonly response: ServerResponse;
 }
 
@@ -51,10 +52,9 @@ export function control(request: ControlRequest, target: Controlled): void {
   });
 }
 
-function decide({ method, url, bytes, host }: ControlRequest, target: Controlled): Said {
-  // The server listens on loopback only; this keeps a web page from reaching it by a name of its own (DNS rebinding).
-  if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host ?? ''))
-    return { status: 403, body: { error: 'control is for loopback' } };
+function decide({ method, url, bytes, headers }: ControlRequest, target: Controlled): Said {
+  const refusal = strangerRefusal(headers, 'control');
+  if (refusal !== undefined) return { status: 403, body: { error: `control is for loopback: ${refusal}` } };
   const [what = '', id] = url.pathname.slice(PREFIX.length + 1).split('/');
   const run = CONTROLS[`${method} ${what}${id === undefined ? '' : '/{id}'}`];
   if (run === undefined)

@@ -9,9 +9,10 @@ import {
   sleep,
   systemClock,
 } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
 import { type Answer, declares, type Refusal, refusal } from './answer.ts';
 import { readBody } from './body.ts';
-import { contractSchemas } from './contract-schemas.ts';
+import { contractSchemas, type SchemaSide } from './contract-schemas.ts';
 import { type Controlled, control, isControlPath } from './control.ts';
 import { composes, type Fault, FaultBook, parseFaultRule } from './faults.ts';
 import { KeyedAnswers, keyHeaderOf } from './idempotency.ts';
@@ -20,6 +21,7 @@ import { CHANGE_STAMPS, insert, merge, replaceRow, stamps } from './make-row.ts'
 import { pathFits, readParameters } from './parameters.ts';
 import { nextVersion, perform } from './perform.ts';
 import { precondition } from './preconditions.ts';
+import { withoutCredentials } from './recorded-body.ts';
 import { type Collection, deriveRoles } from './resources.ts';
 import { type Route, router } from './routes.ts';
 import { type Rows, readRows, type Unfit, untaken } from './rows.ts';
@@ -27,13 +29,13 @@ import type { SandboxOptions } from './sandbox.ts';
 import { Gatekeeper } from './security.ts';
 import { own } from './shape.ts';
 import { type Row, Store } from './store.ts';
+import { strangerRefusal } from './strangers.ts';
 import { type Unsaid, unsaid } from './unsaid.ts';
-import { plainHeaders, readBytes, send } from './wire.ts';
+import { addressOf, answerAside, plainHeaders, readBytes, send } from './wire.ts';
 import type { ValidRequest, World } from './world.ts';
 
 /** The operation name under which faults strike the token endpoint. */
 export const TOKEN_OPERATION = 'oauth-token';
-const HOST = '127.0.0.1';
 
 /**
  * One request goes: seen → struck by faults (latency, then what comes before the effect) → admitted → read and checked
@@ -137,13 +139,17 @@ export class Engine implements Controlled {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', `http://${request.headers.host ?? HOST}`);
+    const stranger = strangerRefusal(request.headers, 'contract');
+    if (stranger !== undefined) return answerAside(response, 403, `a sandbox is for loopback: ${stranger}`);
+    const address = addressOf(request);
+    if (address === undefined) return answerAside(response, 400, 'the address cannot be read');
+    const url: URL = address;
     const bytes = await readBytes(request);
     const method = (request.method ?? 'GET').toLowerCase();
     if (isControlPath(url.pathname))
-      return control({ method, url, bytes, host: request.headers.host, response }, this);
+      return control({ method, url, bytes, headers: request.headers, response }, this);
     const headers = plainHeaders(request);
-    const path = url.pathname + url.search;
+    const path = this.#gate.shownPath(url);
     const record = this.journal.seen({ method, path, headers, hidden: this.#gate.hiddenHeaders() });
 
     const isToken = method === 'post' && this.#gate.isTokenPath(url.pathname);
@@ -220,7 +226,8 @@ export class Engine implements Controlled {
         message: BODY_REFUSALS[body.why].code,
         issues: body.issues,
       });
-    if (body.ok && body.value !== undefined) record.body = body.value;
+    if (body.ok && body.value !== undefined)
+      record.body = withoutCredentials(body.value, bodySchemas(operation, side), side);
     const issues = [...parameters.issues, ...(body.ok ? [] : body.issues)];
     if (issues.length > 0) {
       const status =
@@ -451,6 +458,10 @@ const BODY_REFUSALS = {
   unsupported: { status: 415, code: 'unsupported_media_type' },
   unreadable: { status: 400, code: 'unreadable_body' },
 } as const;
+
+function bodySchemas({ body }: Route['operation'], side: SchemaSide): readonly JsonSchema[] {
+  return (body?.content ?? []).flatMap(({ schema }) => (schema === undefined ? [] : [side.of(schema)]));
+}
 
 function appliesEffect(fault: Fault): boolean {
   if (fault.kind === 'status' || fault.kind === 'hang') return fault.effect === 'applied';

@@ -30,6 +30,8 @@ export interface SeenRequest {
 }
 
 const REQUESTS_MAX = 20_000;
+/** Stands for a credential. */
+export const HIDDEN = '[hidden]';
 const CREDENTIAL_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
 
 /** What happened, for tests and demos to count. Effects are kept all, requests up to `REQUESTS_MAX` (the newest). */
@@ -70,7 +72,7 @@ export class Journal {
       at: this.#clock.now(),
       ...rest,
       headers: Object.fromEntries(
-        Object.entries(headers).map(([name, value]) => [name, isHidden(name) ? '[hidden]' : value]),
+        Object.entries(headers).map(([name, value]) => [name, isHidden(name) ? HIDDEN : value]),
       ),
       faults: [],
       replayed: false,

@@ -8,7 +8,7 @@ import type { Faults } from './faults.ts';
 import type { AppliedEffect, SeenRequest } from './journal.ts';
 import type { OAuthOptions } from './security.ts';
 import type { Unsaid } from './unsaid.ts';
-import { send } from './wire.ts';
+import { answerAside } from './wire.ts';
 
 export interface SandboxOptions {
   readonly contract: Contract;
@@ -64,13 +64,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       // A fault of the sandbox itself: said to whoever asked, not hidden in an answer that looks like the contract's.
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
       if (response.headersSent) response.destroy();
-      else
-        send(response, {
-          status: 500,
-          headers: { 'x-sandbox-error': '1' },
-          mediaType: 'text/plain',
-          body: `sandbox failure\n${message}\n`,
-        });
+      else answerAside(response, 500, `sandbox failure\n${message}`);
     });
   });
   await new Promise<void>((resolve, reject) => {

@@ -1,6 +1,7 @@
-import type { ConnectorManifest } from '@tenon/connector';
+import type { AuthScheme, ConnectorManifest } from '@tenon/connector';
 import type { Contract, HttpOperation, SecurityRequirement, SecurityScheme } from '@tenon/contract';
 import { type Clock, isObject, type Json } from '@tenon/model';
+import { HIDDEN } from './journal.ts';
 import type { RawRequest } from './parameters.ts';
 
 export interface OAuthOptions {
@@ -42,6 +43,7 @@ const EXPIRES_IN_SECONDS = 3_600;
  */
 export class Gatekeeper {
   readonly #contract: Contract;
+  readonly #schemes: readonly AuthScheme[];
   readonly #options: SecurityOptions;
   readonly #clock: Clock;
   readonly #tokenPaths: ReadonlySet<string>;
@@ -55,6 +57,7 @@ export class Gatekeeper {
     clock: Clock,
   ) {
     this.#contract = contract;
+    this.#schemes = manifest?.auth ?? [];
     this.#options = options;
     this.#clock = clock;
     this.#tokenPaths = new Set(tokenPaths(contract, manifest));
@@ -64,12 +67,35 @@ export class Gatekeeper {
     return this.#tokenPaths.has(pathname);
   }
 
-  /** Header names that carry credentials, to be hidden from the record. */
-  hiddenHeaders(): string[] {
-    const schemes = [...this.#contract.securitySchemes.values()];
-    return schemes.flatMap((scheme) =>
-      scheme.in === 'header' && scheme.name !== undefined ? [scheme.name.toLowerCase()] : [],
+  /** Header names that carry credentials, in lower case, to be hidden from the record. */
+  hiddenHeaders(): readonly string[] {
+    const signed = this.#schemes.flatMap((scheme) =>
+      scheme.type === 'hmac' ? Object.keys(scheme.headers) : [],
     );
+    return [...this.#keyNames('header'), ...signed].map((name) => name.toLowerCase());
+  }
+
+  /** Path and query as they may be recorded. */
+  shownPath(url: URL): string {
+    // A token endpoint is sent nothing else.
+    if (this.isTokenPath(url.pathname) && url.search !== '') return `${url.pathname}?${HIDDEN}`;
+    const hidden = this.#keyNames('query').filter((name) => url.searchParams.has(name));
+    if (hidden.length === 0) return url.pathname + url.search;
+    const shown = [...url.searchParams].map(([name, value]): [string, string] => [
+      name,
+      hidden.includes(name) ? HIDDEN : value,
+    ]);
+    return `${url.pathname}?${new URLSearchParams(shown)}`;
+  }
+
+  #keyNames(where: 'header' | 'query'): readonly string[] {
+    const declared = this.#schemes.flatMap((scheme) =>
+      scheme.type === 'apiKey' && scheme.in === where ? [scheme.name] : [],
+    );
+    const ofContract = [...this.#contract.securitySchemes.values()].flatMap((scheme) =>
+      scheme.in === where && scheme.name !== undefined ? [scheme.name] : [],
+    );
+    return [...new Set([...ofContract, ...declared])];
   }
 
   admit(operation: HttpOperation, raw: RawRequest): Admission {

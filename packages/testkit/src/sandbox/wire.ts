@@ -20,6 +20,22 @@ export async function readBytes(request: IncomingMessage): Promise<Buffer<ArrayB
   return size > BODY_BYTES_MAX ? undefined : Buffer.concat(chunks);
 }
 
+/** Where a request goes; `undefined` where nobody can tell. */
+export function addressOf(request: IncomingMessage): URL | undefined {
+  const { url = '/', headers } = request;
+  return URL.parse(url, `http://${headers.host ?? '127.0.0.1'}`) ?? undefined;
+}
+
+/** An answer of the sandbox itself, apart from those of its contract. */
+export function answerAside(response: ServerResponse, status: number, words: string): void {
+  send(response, {
+    status,
+    headers: { 'x-sandbox-error': '1' },
+    mediaType: 'text/plain',
+    body: `${words}\n`,
+  });
+}
+
 /** Lower-case names, repeated headers joined as RFC 9110 §5.3 says. */
 export function plainHeaders(request: IncomingMessage): Record<string, string> {
   const entries = Object.entries(request.headers);

@@ -18,7 +18,7 @@ function keptBack(atMs: number, code: string, askedAtMs = atMs): WireCall {
 }
 
 /** One was sent, and the next one is kept back, after `before`. */
-function judged(before: readonly WireEvent[]): readonly string[] {
+function judged(before: readonly WireEvent[], isClockSet = false): readonly string[] {
   const sent = retry(4_000, { sentAtMs: 4_000 });
   const spent = keptBack(5_000, SPENT);
   const after: readonly WireEvent[] = [
@@ -27,7 +27,7 @@ function judged(before: readonly WireEvent[]): readonly string[] {
     { is: 'asked', atMs: 5_000, call: spent },
     { is: 'told', atMs: 5_000, call: spent },
   ];
-  return judgeRetryBudget([...before, ...after], BUDGET, false);
+  return judgeRetryBudget([...before, ...after], BUDGET, isClockSet);
 }
 
 /** Left its line unsent at 3 s; its process died `afterMs` later, and what came in the last half second was not stored. */
@@ -56,4 +56,22 @@ test('a retry that was taken back, and that was stored, is counted by nobody', (
 
 test('a retry that stood in no line is on no record', () => {
   expect(judged(diedAfter(0, keptBack(3_000, 'CONNECTION_BUSY')))).toEqual(TOO_EARLY);
+});
+
+/** Sent a minute before, by a process that then stopped; the next one asked for its first call at `begunAtMs`. */
+function restarted(begunAtMs: number): readonly WireEvent[] {
+  const old = retry(-60_000, { sentAtMs: -60_000 });
+  const first: WireCall = { request: { operation, input: {} }, askedAtMs: begunAtMs };
+  return [
+    { is: 'asked', atMs: -60_000, call: old },
+    { is: 'sent', atMs: -60_000, call: old },
+    { is: 'stopped', atMs: -50_000 },
+    { is: 'asked', atMs: begunAtMs, call: first },
+  ];
+}
+
+test('a retry of long ago is counted by a process that came up with a clock set back, for two windows', () => {
+  expect(judged(restarted(-14_999), true)).toEqual([]);
+  expect(judged(restarted(-15_000), true)).toEqual(TOO_EARLY);
+  expect(judged(restarted(-14_999))).toEqual(TOO_EARLY);
 });

@@ -15,6 +15,8 @@ export function judgeRetryBudget(
   let known: WireCall[] = [];
   /** Retries that stood in a line when a process may last have stored what it knew; it died before that they were not sent was stored. */
   const leftOver: WireCall[] = [];
+  /** When the process that is up asked for its first call: its guard began then. */
+  let begunAtMs: number | undefined;
   for (const event of events) {
     if (event.is === 'killed' || event.is === 'stopped') {
       const knownUntilMs = event.is === 'killed' ? event.knownUntilMs : event.atMs;
@@ -28,8 +30,10 @@ export function judgeRetryBudget(
           ),
         );
       retries = retries.filter(({ sentAtMs }) => sentAtMs !== undefined);
+      begunAtMs = undefined;
     }
     if (event.is === 'asked') {
+      begunAtMs ??= event.atMs;
       asked.push(event.call);
       if (event.call.request.isRetry === true) retries.push(event.call);
     }
@@ -45,10 +49,13 @@ export function judgeRetryBudget(
     }
     if (event.is !== 'told' || event.call.sentAtMs !== undefined) continue;
     if (codeOf(event) !== 'CONNECTION_RETRIES_SPENT') continue;
+    // Kept over a restart by a clock that was set back, what was made before counts as made just then.
+    const isCarried = isClockSet && event.atMs < (begunAtMs ?? event.atMs) + 2 * windowMs;
+    const sinceMs = isCarried ? Number.NEGATIVE_INFINITY : event.atMs - 2 * windowMs;
     const made = [
       ...retries.filter((one) => one !== event.call && !hasLeft(one, event.atMs)),
       ...leftOver,
-    ].filter(({ askedAtMs }) => askedAtMs > event.atMs - 2 * windowMs).length;
+    ].filter(({ askedAtMs }) => askedAtMs > sinceMs).length;
     if (made < minimum)
       violations.push(`a retry was kept back when ${made} were made, of at least ${minimum}`);
   }

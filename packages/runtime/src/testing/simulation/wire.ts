@@ -29,7 +29,7 @@ export type WireEvent = { readonly atMs: number } & (
   | { readonly is: 'state'; readonly state: BreakerState }
   /** The process died, and what it had not stored by `knownUntilMs` with it. */
   | { readonly is: 'killed'; readonly knownUntilMs: number }
-  /** It was stopped, and has stored all that it knew. */
+  /** It was stopped, and has stored all that it knew: its disk took writes. */
   | { readonly is: 'stopped' }
 );
 
@@ -71,6 +71,8 @@ export class Wire {
     this.guarding = guarding;
     bench.guard = (inner, connection, clock, isDead) => this.#guarded(inner, connection, clock, isDead);
     bench.onStopped = () => {
+      // A process whose disk takes nothing stores nothing as it stops either.
+      if (this.#brokenAtMs !== undefined) return this.killed();
       this.#ended();
       this.events.push({ is: 'stopped', atMs: bench.clock.steady() });
     };

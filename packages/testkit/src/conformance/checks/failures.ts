@@ -2,6 +2,7 @@ import { connectorFailures, type FailureRule } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
 import { compileExpression, parseExpression } from '@tenon/expression';
 import type { Json, JsonObject } from '@tenon/model';
+import { type RuleProblem, ruleProblem } from '@tenon/pipeline';
 import { type Bench, type BenchOperation, isHttp } from '../bench.ts';
 import { type Check, Tally } from '../check.ts';
 import { answerThatMeets } from '../meet-condition.ts';
@@ -30,14 +31,24 @@ export const failureChecks: readonly Check[] = [
     number: 302,
     name: 'failure-rules-hold',
     title: 'each failure rule yields its class',
-    why: 'A rule that never applies (an earlier one takes its answers, its condition cannot hold) promises a class that no caller will see.',
-    fix: 'Put the narrower rule first. Where no answer could be made for a `when`, give its body in `fixtures/conformance.yaml` under `failures`.',
+    why: 'A rule that never applies (an earlier one takes its answers, its condition reads a field that they do not have) promises a class that no caller will see.',
+    fix: 'Put the narrower rule first, and read fields that the contract has (an overlay declares what its document leaves out). Where no answer could be made for a `when`, give its body in `fixtures/conformance.yaml` under `failures`.',
     needs: 'sandbox',
     run: async (bench) => {
       const tally = new Tally();
       for (const { operation, rule, key, index } of rulesOf(bench)) {
         const label = `${key}.failures[${index}] (${rule.status}${rule.when === undefined ? '' : `, when ${rule.when}`})`;
-        const answer = answerFor(bench, operation, rule, bench.subject.fixtures.failures[key]?.[index]);
+        const given = bench.subject.fixtures.failures[key]?.[index];
+        // A body that is given is one that the system sends, whatever the contract says of it.
+        const problem = given === undefined ? problemOf(bench, operation, key, rule) : undefined;
+        if (problem !== undefined) {
+          tally.expect(
+            false,
+            `${label}: ${problem.message}${problem.fix === undefined ? '' : `; ${problem.fix}`}`,
+          );
+          continue;
+        }
+        const answer = answerFor(bench, operation, rule, given);
         if (answer === undefined) {
           tally.expect(false, `${label}: no answer could be made that meets its condition`);
           continue;
@@ -152,6 +163,18 @@ function rulesOf(bench: Bench): PlacedRule[] {
       }))
     : [];
   return [...own, ...shared];
+}
+
+/** What a rule reads and its answers do not have, as the contract has them: one for all, where no operation's have it. */
+function problemOf(
+  { operations, subject: { contract } }: Bench,
+  operation: PlacedRule['operation'],
+  key: string,
+  rule: FailureRule,
+): RuleProblem | undefined {
+  const about = key === 'defaults' ? operations.filter(isHttp) : [operation];
+  const problems = about.map((one) => ruleProblem(contract, one.operation, rule));
+  return problems.every((one) => one !== undefined) ? problems[0] : undefined;
 }
 
 /** An answer that a rule is about and, of several statuses, one that no earlier rule takes. */

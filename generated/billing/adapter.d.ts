@@ -11,31 +11,31 @@ export interface BillingAdapter {
   /**
    * One subscription with its present price.
    *
-   * `GET /subscriptions/{subscriptionId}` · effect: read · idempotency: natural
+   * `GET /subscriptions/{subscriptionId}` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   getSubscription(input: GetSubscriptionInput, options?: CallOptions): Promise<GetSubscriptionResult>;
   /**
    * Invoices, newest first, a page at a time.
    *
-   * `GET /invoices` · effect: read · idempotency: natural
+   * `GET /invoices` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   listInvoices(input?: ListInvoicesInput, options?: CallOptions): Promise<ListInvoicesResult>;
   /**
    * Makes an invoice, once for each Idempotency-Key.
    *
-   * `POST /invoices` · effect: create · idempotency: header Idempotency-Key
+   * `POST /invoices` · effect: create · idempotency: header Idempotency-Key · refused: conflict, notFound, duplicate
    */
   createInvoice(input: CreateInvoiceInput, options?: CallOptions): Promise<CreateInvoiceResult>;
   /**
    * One invoice.
    *
-   * `GET /invoices/{invoiceId}` · effect: read · idempotency: natural
+   * `GET /invoices/{invoiceId}` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   getInvoice(input: GetInvoiceInput, options?: CallOptions): Promise<GetInvoiceResult>;
   /**
    * Makes an unpaid invoice void; it stays readable. Voiding twice changes nothing.
    *
-   * `POST /invoices/{invoiceId}/void` · effect: update · idempotency: natural
+   * `POST /invoices/{invoiceId}/void` · effect: update · idempotency: natural · refused: conflict, notFound
    */
   voidInvoice(input: VoidInvoiceInput, options?: CallOptions): Promise<VoidInvoiceResult>;
 }

@@ -56,6 +56,13 @@ export interface Schemas {
         /** Format: date-time */
         paidAt: string;
     };
+    Error: {
+        /** @description Stable name of the problem. */
+        code: string;
+        message: string;
+        /** @description JSON Pointer of the member at fault. */
+        field?: string;
+    };
 }
 export interface Operations {
     getSubscription: {
@@ -64,6 +71,18 @@ export interface Operations {
         };
         results: {
             200: Schemas["Subscription"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
     listInvoices: {
@@ -79,6 +98,18 @@ export interface Operations {
         results: {
             200: Schemas["InvoicePage"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     createInvoice: {
         input: {
@@ -86,6 +117,23 @@ export interface Operations {
         };
         results: {
             201: Schemas["Invoice"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+            duplicate: {
+                /** @enum {unknown} */
+                status: 409;
+                body: Schemas["Error"];
+            };
         };
     };
     getInvoice: {
@@ -95,6 +143,18 @@ export interface Operations {
         results: {
             200: Schemas["Invoice"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     voidInvoice: {
         input: {
@@ -102,6 +162,18 @@ export interface Operations {
         };
         results: {
             200: Schemas["Invoice"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
 }

@@ -9,19 +9,19 @@ export interface CrmAdapter {
   /**
    * Accounts, oldest first, a page at a time.
    *
-   * `GET /accounts` · effect: read · idempotency: natural
+   * `GET /accounts` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   listAccounts(input?: ListAccountsInput, options?: CallOptions): Promise<ListAccountsResult>;
   /**
    * One account.
    *
-   * `GET /accounts/{accountId}` · effect: read · idempotency: natural
+   * `GET /accounts/{accountId}` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   getAccount(input: GetAccountInput, options?: CallOptions): Promise<GetAccountResult>;
   /**
    * Sets the members given and leaves the others.
    *
-   * `PATCH /accounts/{accountId}` · effect: update · idempotency: natural
+   * `PATCH /accounts/{accountId}` · effect: update · idempotency: natural · refused: conflict, notFound
    */
   updateAccount(input: UpdateAccountInput, options?: CallOptions): Promise<UpdateAccountResult>;
 }

@@ -69,6 +69,16 @@ export interface Schemas {
         /** Format: date-time */
         occurredAt: string;
     };
+    /** @description RFC 9457 problem details. */
+    Problem: {
+        /** Format: uri-reference */
+        type?: string;
+        title: string;
+        status: number;
+        detail?: string;
+        /** @description Stable name of the problem. */
+        code: string;
+    };
 }
 export interface Operations {
     listAccounts: {
@@ -82,6 +92,18 @@ export interface Operations {
         results: {
             200: Schemas["AccountPage"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
     };
     getAccount: {
         input: {
@@ -89,6 +111,18 @@ export interface Operations {
         };
         results: {
             200: Schemas["Account"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
         };
     };
     updateAccount: {
@@ -98,6 +132,18 @@ export interface Operations {
         };
         results: {
             200: Schemas["Account"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
         };
     };
 }

@@ -19,37 +19,37 @@ export interface GithubAdapter {
   /**
    * Issues, newest first, page by page.
    *
-   * `GET /repos/{owner}/{repo}/issues` · effect: read · idempotency: natural
+   * `GET /repos/{owner}/{repo}/issues` · effect: read · idempotency: natural · refused: notFound
    */
   listIssues(input: ListIssuesInput, options?: CallOptions): Promise<ListIssuesResult>;
   /**
    * Opens an issue. Sent twice, it opens two.
    *
-   * `POST /repos/{owner}/{repo}/issues` · effect: create · idempotency: none
+   * `POST /repos/{owner}/{repo}/issues` · effect: create · idempotency: none · refused: notFound
    */
   createIssue(input: CreateIssueInput, options?: CallOptions): Promise<CreateIssueResult>;
   /**
    * One issue.
    *
-   * `GET /repos/{owner}/{repo}/issues/{issue_number}` · effect: read · idempotency: natural
+   * `GET /repos/{owner}/{repo}/issues/{issue_number}` · effect: read · idempotency: natural · refused: notFound
    */
   getIssue(input: GetIssueInput, options?: CallOptions): Promise<GetIssueResult>;
   /**
    * Sets what is given; `state` closes and opens it.
    *
-   * `PATCH /repos/{owner}/{repo}/issues/{issue_number}` · effect: update · idempotency: natural
+   * `PATCH /repos/{owner}/{repo}/issues/{issue_number}` · effect: update · idempotency: natural · refused: notFound
    */
   updateIssue(input: UpdateIssueInput, options?: CallOptions): Promise<UpdateIssueResult>;
   /**
    * Comments on an issue, oldest first.
    *
-   * `GET /repos/{owner}/{repo}/issues/{issue_number}/comments` · effect: read · idempotency: natural
+   * `GET /repos/{owner}/{repo}/issues/{issue_number}/comments` · effect: read · idempotency: natural · refused: notFound
    */
   listComments(input: ListCommentsInput, options?: CallOptions): Promise<ListCommentsResult>;
   /**
    * Says something on an issue. Sent twice, it is said twice.
    *
-   * `POST /repos/{owner}/{repo}/issues/{issue_number}/comments` · effect: create · idempotency: none
+   * `POST /repos/{owner}/{repo}/issues/{issue_number}/comments` · effect: create · idempotency: none · refused: notFound
    */
   createComment(input: CreateCommentInput, options?: CallOptions): Promise<CreateCommentResult>;
 }

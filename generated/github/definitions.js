@@ -9,6 +9,7 @@ export const contract = {
 /** Schemas by name; `<name>.request` where a value that is sent differs from one that is received. */
 export const definitions = {
   "Comment": {"type":"object","required":["id","body"],"properties":{"id":{"type":"integer","readOnly":true,"examples":[5001]},"body":{"type":"string"},"created_at":{"type":"string","format":"date-time","readOnly":true}}},
+  "Error": {"type":"object","required":["message"],"properties":{"message":{"type":"string"},"documentation_url":{"type":"string"},"status":{"type":"string"}}},
   "Issue": {"type":"object","required":["number","title","state"],"properties":{"id":{"type":"integer"},"number":{"type":"integer","readOnly":true,"examples":[1001]},"title":{"type":"string"},"body":{"type":["string","null"]},"state":{"type":"string","enum":["open","closed"]},"html_url":{"type":"string"},"updated_at":{"type":"string","format":"date-time","readOnly":true}}},
   "IssueChange": {"type":"object","properties":{"title":{"type":"string","minLength":1},"body":{"type":"string"},"state":{"type":"string","enum":["open","closed"]},"state_reason":{"type":"string","enum":["completed","not_planned","reopened"]}}},
   "IssueCreate": {"type":"object","required":["title","body"],"properties":{"title":{"type":"string","minLength":1},"body":{"type":"string","minLength":1,"description":"Ends in a reference that finds the issue again."},"labels":{"type":"array","items":{"type":"string"}},"assignees":{"type":"array","items":{"type":"string"}}}},

@@ -41,6 +41,11 @@ export interface Schemas {
             full_name?: string;
         };
     };
+    Error: {
+        message: string;
+        documentation_url?: string;
+        status?: string;
+    };
 }
 export interface Operations {
     getRateLimit: {
@@ -75,6 +80,13 @@ export interface Operations {
         results: {
             200: Schemas["Issue"][];
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     createIssue: {
         input: {
@@ -84,6 +96,13 @@ export interface Operations {
         };
         results: {
             201: Schemas["Issue"];
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
     getIssue: {
@@ -95,6 +114,13 @@ export interface Operations {
         results: {
             200: Schemas["Issue"];
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     updateIssue: {
         input: {
@@ -105,6 +131,13 @@ export interface Operations {
         };
         results: {
             200: Schemas["Issue"];
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
     listComments: {
@@ -120,6 +153,13 @@ export interface Operations {
         results: {
             200: Schemas["Comment"][];
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     createComment: {
         input: {
@@ -132,6 +172,13 @@ export interface Operations {
         };
         results: {
             201: Schemas["Comment"];
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
 }

@@ -12,37 +12,37 @@ export interface HttpAdapter {
   /**
    * Is it there?
    *
-   * `GET /` · effect: read · idempotency: natural
+   * `GET /` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   ping(input?: PingInput, options?: CallOptions): Promise<PingResult>;
   /**
    * What is in a collection; the query is passed on.
    *
-   * `GET /{collection}` · effect: read · idempotency: natural
+   * `GET /{collection}` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   list(input: ListInput, options?: CallOptions): Promise<ListResult>;
   /**
    * Makes one; whether the service knows the key is for its own contract to say.
    *
-   * `POST /{collection}` · effect: create · idempotency: header Idempotency-Key
+   * `POST /{collection}` · effect: create · idempotency: header Idempotency-Key · refused: conflict, notFound
    */
   create(input: CreateInput, options?: CallOptions): Promise<CreateResult>;
   /**
    * One of them.
    *
-   * `GET /{collection}/{id}` · effect: read · idempotency: natural
+   * `GET /{collection}/{id}` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   get(input: GetInput, options?: CallOptions): Promise<GetResult>;
   /**
    * Puts this in the place of what is there.
    *
-   * `PUT /{collection}/{id}` · effect: update · idempotency: natural
+   * `PUT /{collection}/{id}` · effect: update · idempotency: natural · refused: conflict, notFound
    */
   replace(input: ReplaceInput, options?: CallOptions): Promise<ReplaceResult>;
   /**
    * Takes it away.
    *
-   * `DELETE /{collection}/{id}` · effect: delete · idempotency: natural
+   * `DELETE /{collection}/{id}` · effect: delete · idempotency: natural · refused: conflict, notFound
    */
   remove(input: RemoveInput, options?: CallOptions): Promise<RemoveResult>;
 }

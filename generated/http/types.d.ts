@@ -11,6 +11,18 @@ export interface Operations {
         results: {
             200: Schemas["Thing"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Record<string, unknown>;
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Record<string, unknown>;
+            };
+        };
     };
     list: {
         input: {
@@ -22,6 +34,18 @@ export interface Operations {
         results: {
             200: Schemas["Thing"][];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Record<string, unknown>;
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Record<string, unknown>;
+            };
+        };
     };
     create: {
         input: {
@@ -32,6 +56,18 @@ export interface Operations {
             200: Schemas["Thing"];
             201: Schemas["Thing"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Record<string, unknown>;
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Record<string, unknown>;
+            };
+        };
     };
     get: {
         input: {
@@ -40,6 +76,18 @@ export interface Operations {
         };
         results: {
             200: Schemas["Thing"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Record<string, unknown>;
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Record<string, unknown>;
+            };
         };
     };
     replace: {
@@ -51,6 +99,18 @@ export interface Operations {
         results: {
             200: Schemas["Thing"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Record<string, unknown>;
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Record<string, unknown>;
+            };
+        };
     };
     remove: {
         input: {
@@ -60,6 +120,18 @@ export interface Operations {
         results: {
             200: Schemas["Thing"];
             204: null;
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Record<string, unknown>;
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Record<string, unknown>;
+            };
         };
     };
 }

@@ -18,25 +18,25 @@ export interface HubspotAdapter {
   /**
    * Makes a contact; an e-mail address is taken once.
    *
-   * `POST /crm/v3/objects/contacts` · effect: create · idempotency: none
+   * `POST /crm/v3/objects/contacts` · effect: create · idempotency: none · refused: conflict, exists
    */
   createContact(input: CreateContactInput, options?: CallOptions): Promise<CreateContactResult>;
   /**
    * One contact.
    *
-   * `GET /crm/v3/objects/contacts/{contactId}` · effect: read · idempotency: natural
+   * `GET /crm/v3/objects/contacts/{contactId}` · effect: read · idempotency: natural · refused: notFound
    */
   getContact(input: GetContactInput, options?: CallOptions): Promise<GetContactResult>;
   /**
    * Sets the properties given.
    *
-   * `PATCH /crm/v3/objects/contacts/{contactId}` · effect: update · idempotency: natural
+   * `PATCH /crm/v3/objects/contacts/{contactId}` · effect: update · idempotency: natural · refused: notFound
    */
   updateContact(input: UpdateContactInput, options?: CallOptions): Promise<UpdateContactResult>;
   /**
    * Puts a contact into the recycling bin, from which it can be taken back for 90 days.
    *
-   * `DELETE /crm/v3/objects/contacts/{contactId}` · effect: delete · idempotency: natural
+   * `DELETE /crm/v3/objects/contacts/{contactId}` · effect: delete · idempotency: natural · refused: notFound
    */
   archiveContact(input: ArchiveContactInput, options?: CallOptions): Promise<ArchiveContactResult>;
   /**

@@ -49,6 +49,12 @@ export interface Schemas {
         limit?: number;
         after?: string;
     };
+    Error: {
+        status: string;
+        category: string;
+        message?: string;
+        correlationId?: string;
+    };
 }
 export interface Operations {
     listContacts: {
@@ -69,6 +75,18 @@ export interface Operations {
         results: {
             201: Schemas["Contact"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            exists: {
+                /** @enum {unknown} */
+                status: 409;
+                body: Schemas["Error"];
+            };
+        };
     };
     getContact: {
         input: {
@@ -76,6 +94,13 @@ export interface Operations {
         };
         results: {
             200: Schemas["Contact"];
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
     updateContact: {
@@ -86,6 +111,13 @@ export interface Operations {
         results: {
             200: Schemas["Contact"];
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     archiveContact: {
         input: {
@@ -93,6 +125,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
     searchContacts: {

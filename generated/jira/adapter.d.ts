@@ -30,19 +30,19 @@ export interface JiraAdapter {
   /**
    * One issue.
    *
-   * `GET /rest/api/3/issue/{issueIdOrKey}` · effect: read · idempotency: natural
+   * `GET /rest/api/3/issue/{issueIdOrKey}` · effect: read · idempotency: natural · refused: notFound
    */
   getIssue(input: GetIssueInput, options?: CallOptions): Promise<GetIssueResult>;
   /**
    * Sets the fields given.
    *
-   * `PUT /rest/api/3/issue/{issueIdOrKey}` · effect: update · idempotency: natural
+   * `PUT /rest/api/3/issue/{issueIdOrKey}` · effect: update · idempotency: natural · refused: notFound
    */
   updateIssue(input: UpdateIssueInput, options?: CallOptions): Promise<UpdateIssueResult>;
   /**
    * Takes an issue away for good.
    *
-   * `DELETE /rest/api/3/issue/{issueIdOrKey}` · effect: delete · idempotency: natural
+   * `DELETE /rest/api/3/issue/{issueIdOrKey}` · effect: delete · idempotency: natural · refused: notFound
    */
   deleteIssue(input: DeleteIssueInput, options?: CallOptions): Promise<DeleteIssueResult>;
 }

@@ -8,6 +8,7 @@ export const contract = {
 
 /** Schemas by name; `<name>.request` where a value that is sent differs from one that is received. */
 export const definitions = {
+  "Error": {"type":"object","properties":{"errorMessages":{"type":"array","items":{"type":"string"}},"errors":{"type":"object"}}},
   "Fields": {"type":"object","additionalProperties":true,"properties":{"summary":{"type":"string","maxLength":255},"labels":{"type":"array","items":{"type":"string"}},"status":{"type":"object","properties":{"name":{"type":"string"}}}}},
   "Issue": {"type":"object","required":["id","key"],"properties":{"id":{"type":"string","readOnly":true,"examples":["10001"]},"key":{"type":"string","readOnly":true,"examples":["OPS-1"]},"self":{"type":"string","readOnly":true},"fields":{"$ref":"#/$defs/Fields"}}},
   "IssueChange": {"type":"object","required":["fields"],"properties":{"fields":{"$ref":"#/$defs/Fields"}}},

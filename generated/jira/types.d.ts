@@ -35,6 +35,10 @@ export interface Schemas {
         self?: string;
         fields?: Schemas["Fields"];
     };
+    Error: {
+        errorMessages?: string[];
+        errors?: Record<string, unknown>;
+    };
 }
 export interface Operations {
     getMyself: {
@@ -77,6 +81,13 @@ export interface Operations {
         results: {
             200: Schemas["Issue"];
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     updateIssue: {
         input: {
@@ -86,6 +97,13 @@ export interface Operations {
         results: {
             204: null;
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     deleteIssue: {
         input: {
@@ -93,6 +111,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
 }

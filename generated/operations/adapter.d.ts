@@ -54,7 +54,7 @@ export interface OperationsAdapter {
    * The signature is checked over the raw bytes before anything is parsed. 202 is sent only when the event is on
    * disk; a delivery seen before is answered with the runs it started the first time.
    *
-   * `POST /hooks/{connection}/{event}` · effect: create · idempotency: none
+   * `POST /hooks/{connection}/{event}` · effect: create · idempotency: none · refused: notFound
    */
   receiveWebhook(input: ReceiveWebhookInput, options?: CallOptions): Promise<ReceiveWebhookResult>;
   /**
@@ -79,7 +79,7 @@ export interface OperationsAdapter {
   /**
    * Start a pipeline whose trigger is manual
    *
-   * `POST /v1/pipelines/{pipeline}/runs` · effect: create · idempotency: none
+   * `POST /v1/pipelines/{pipeline}/runs` · effect: create · idempotency: none · refused: notFound
    */
   triggerPipeline(input: TriggerPipelineInput, options?: CallOptions): Promise<TriggerPipelineResult>;
   /**
@@ -91,43 +91,43 @@ export interface OperationsAdapter {
   /**
    * One run with its steps
    *
-   * `GET /v1/runs/{runId}` · effect: read · idempotency: natural
+   * `GET /v1/runs/{runId}` · effect: read · idempotency: natural · refused: notFound
    */
   getRun(input: GetRunInput, options?: CallOptions): Promise<GetRunResult>;
   /**
    * Go on at the failed step; finished steps are not repeated
    *
-   * `POST /v1/runs/{runId}/resume` · effect: create · idempotency: none
+   * `POST /v1/runs/{runId}/resume` · effect: create · idempotency: none · refused: conflict
    */
   resumeRun(input: ResumeRunInput, options?: CallOptions): Promise<ResumeRunResult>;
   /**
    * Say that the effect that a run is parked at was done by hand; the run goes on with its result
    *
-   * `POST /v1/runs/{runId}/done` · effect: create · idempotency: none
+   * `POST /v1/runs/{runId}/done` · effect: create · idempotency: none · refused: conflict
    */
   markDone(input: MarkDoneInput, options?: CallOptions): Promise<MarkDoneResult>;
   /**
    * Say that what a run is parked at undoing was undone by hand; what is left is undone
    *
-   * `POST /v1/runs/{runId}/undone` · effect: create · idempotency: none
+   * `POST /v1/runs/{runId}/undone` · effect: create · idempotency: none · refused: conflict
    */
   markUndone(input: MarkUndoneInput, options?: CallOptions): Promise<MarkUndoneResult>;
   /**
    * Stop a run and undo what it did
    *
-   * `POST /v1/runs/{runId}/cancel` · effect: create · idempotency: none
+   * `POST /v1/runs/{runId}/cancel` · effect: create · idempotency: none · refused: conflict
    */
   cancelRun(input: CancelRunInput, options?: CallOptions): Promise<CancelRunResult>;
   /**
    * Accept a parked run as it stands; nothing more is done, and nothing is undone
    *
-   * `POST /v1/runs/{runId}/close` · effect: create · idempotency: none
+   * `POST /v1/runs/{runId}/close` · effect: create · idempotency: none · refused: conflict
    */
   closeRun(input: CloseRunInput, options?: CallOptions): Promise<CloseRunResult>;
   /**
    * Freeze a set of runs, and say what each has done and whether it can be cancelled; nothing is changed
    *
-   * `POST /v1/cancellations` · effect: create · idempotency: none
+   * `POST /v1/cancellations` · effect: create · idempotency: none · refused: conflict
    */
   planCancellation(input: PlanCancellationInput, options?: CallOptions): Promise<PlanCancellationResult>;
   /**
@@ -136,13 +136,13 @@ export interface OperationsAdapter {
    * Each is cancelled as by itself, with an entry of its own, the newest first. Applied again it goes on with
    * those that were not: they were refused, or the process ended meanwhile.
    *
-   * `POST /v1/cancellations/{token}/apply` · effect: create · idempotency: none
+   * `POST /v1/cancellations/{token}/apply` · effect: create · idempotency: none · refused: conflict
    */
   applyCancellation(input: ApplyCancellationInput, options?: CallOptions): Promise<ApplyCancellationResult>;
   /**
    * A plan as it was when its runs began, with the exact text of the pipeline
    *
-   * `GET /v1/plans/{planHash}` · effect: read · idempotency: natural
+   * `GET /v1/plans/{planHash}` · effect: read · idempotency: natural · refused: notFound
    */
   getPlan(input: GetPlanInput, options?: CallOptions): Promise<GetPlanResult>;
   /**
@@ -172,7 +172,7 @@ export interface OperationsAdapter {
   /**
    * A person's verdict on an effect in doubt
    *
-   * `POST /v1/in-doubt/{runId}/{stepId}` · effect: create · idempotency: none
+   * `POST /v1/in-doubt/{runId}/{stepId}` · effect: create · idempotency: none · refused: conflict
    */
   settleInDoubt(input: SettleInDoubtInput, options?: CallOptions): Promise<SettleInDoubtResult>;
   /**
@@ -184,7 +184,7 @@ export interface OperationsAdapter {
   /**
    * Say that a forward fix is done
    *
-   * `POST /v1/forward-fixes/{runId}/{stepId}` · effect: create · idempotency: none
+   * `POST /v1/forward-fixes/{runId}/{stepId}` · effect: create · idempotency: none · refused: conflict
    */
   closeForwardFix(input: CloseForwardFixInput, options?: CallOptions): Promise<CloseForwardFixResult>;
   /**
@@ -196,7 +196,7 @@ export interface OperationsAdapter {
   /**
    * Approve or reject; where several must approve, the last of them lets the run go on
    *
-   * `POST /v1/approvals/{runId}/{stepId}` · effect: create · idempotency: none
+   * `POST /v1/approvals/{runId}/{stepId}` · effect: create · idempotency: none · refused: conflict
    */
   decideApproval(input: DecideApprovalInput, options?: CallOptions): Promise<DecideApprovalResult>;
   /**
@@ -232,19 +232,19 @@ export interface OperationsAdapter {
   /**
    * Wrap all data keys by the current key, while runs go on; cut short, it is asked for again
    *
-   * `POST /v1/protection/rewrap` · effect: create · idempotency: none
+   * `POST /v1/protection/rewrap` · effect: create · idempotency: none · refused: conflict
    */
   rewrapKeys(input: RewrapKeysInput, options?: CallOptions): Promise<RewrapKeysResult>;
   /**
    * Freeze a set of runs, and say what a replay would do to each; nothing is sent
    *
-   * `POST /v1/replays` · effect: create · idempotency: none
+   * `POST /v1/replays` · effect: create · idempotency: none · refused: conflict
    */
   planReplay(input: PlanReplayInput, options?: CallOptions): Promise<PlanReplayResult>;
   /**
    * Who asked for a replay, who applied it, and how far it is
    *
-   * `GET /v1/replays/{token}` · effect: read · idempotency: natural
+   * `GET /v1/replays/{token}` · effect: read · idempotency: natural · refused: notFound
    */
   getReplay(input: GetReplayInput, options?: CallOptions): Promise<GetReplayResult>;
   /**
@@ -253,7 +253,7 @@ export interface OperationsAdapter {
    * The same keys are sent, so effects that happened are not repeated. Runs are let out at the rate given, a few
    * of a pipeline at a time, and none while the pipeline's own runs wait.
    *
-   * `POST /v1/replays/{token}/apply` · effect: create · idempotency: none
+   * `POST /v1/replays/{token}/apply` · effect: create · idempotency: none · refused: conflict
    */
   applyReplay(input: ApplyReplayInput, options?: CallOptions): Promise<ApplyReplayResult>;
   /**
@@ -265,7 +265,7 @@ export interface OperationsAdapter {
   /**
    * Compare two systems now
    *
-   * `POST /v1/reconciliations/{name}/reports` · effect: create · idempotency: none
+   * `POST /v1/reconciliations/{name}/reports` · effect: create · idempotency: none · refused: conflict, notFound
    */
   reconcile(input: ReconcileInput, options?: CallOptions): Promise<ReconcileResult>;
   /**
@@ -277,25 +277,25 @@ export interface OperationsAdapter {
   /**
    * One report
    *
-   * `GET /v1/reports/{report}` · effect: read · idempotency: natural
+   * `GET /v1/reports/{report}` · effect: read · idempotency: natural · refused: notFound
    */
   getReport(input: GetReportInput, options?: CallOptions): Promise<GetReportResult>;
   /**
    * Differences that a report lists, in order
    *
-   * `GET /v1/reports/{report}/differences` · effect: read · idempotency: natural
+   * `GET /v1/reports/{report}/differences` · effect: read · idempotency: natural · refused: notFound
    */
   listDifferences(input: ListDifferencesInput, options?: CallOptions): Promise<ListDifferencesResult>;
   /**
    * Say what a repair of each difference would do, and freeze that; nothing is sent
    *
-   * `POST /v1/reports/{report}/repairs` · effect: create · idempotency: none
+   * `POST /v1/reports/{report}/repairs` · effect: create · idempotency: none · refused: conflict, notFound
    */
   planRepair(input: PlanRepairInput, options?: CallOptions): Promise<PlanRepairResult>;
   /**
    * Who asked for a repair, who applied it, and how far it is
    *
-   * `GET /v1/repairs/{token}` · effect: read · idempotency: natural
+   * `GET /v1/repairs/{token}` · effect: read · idempotency: natural · refused: notFound
    */
   getRepair(input: GetRepairInput, options?: CallOptions): Promise<GetRepairResult>;
   /**
@@ -304,7 +304,7 @@ export interface OperationsAdapter {
    * Runs are replayed with the keys that they had, so effects that happened are not repeated; pipelines are
    * started from the records of the source where that was shown.
    *
-   * `POST /v1/repairs/{token}/apply` · effect: create · idempotency: none
+   * `POST /v1/repairs/{token}/apply` · effect: create · idempotency: none · refused: conflict
    */
   applyRepair(input: ApplyRepairInput, options?: CallOptions): Promise<ApplyRepairResult>;
   /**
@@ -335,13 +335,13 @@ export interface OperationsAdapter {
    * In force when it is answered, over restarts, until it is lifted. It replaces an earlier switch of the same
    * kind for the same thing.
    *
-   * `POST /v1/switches` · effect: create · idempotency: none
+   * `POST /v1/switches` · effect: create · idempotency: none · refused: conflict, notFound
    */
   setSwitch(input: SetSwitchInput, options?: CallOptions): Promise<SetSwitchResult>;
   /**
    * Take a switch away; what it held goes on, in order
    *
-   * `POST /v1/switches/lift` · effect: create · idempotency: none
+   * `POST /v1/switches/lift` · effect: create · idempotency: none · refused: conflict
    */
   liftSwitch(input: LiftSwitchInput, options?: CallOptions): Promise<LiftSwitchResult>;
 }

@@ -946,6 +946,13 @@ export interface Operations {
                 }[];
             };
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
     };
     getHealth: {
         input: Record<string, unknown>;
@@ -998,6 +1005,13 @@ export interface Operations {
                 }[];
             };
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
     };
     listRuns: {
         input: {
@@ -1032,6 +1046,13 @@ export interface Operations {
         results: {
             200: Schemas["RunDetail"];
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
     };
     resumeRun: {
         input: {
@@ -1042,6 +1063,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
         };
     };
     markDone: {
@@ -1058,6 +1086,13 @@ export interface Operations {
         results: {
             204: null;
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+        };
     };
     markUndone: {
         input: {
@@ -1071,6 +1106,13 @@ export interface Operations {
         results: {
             204: null;
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+        };
     };
     cancelRun: {
         input: {
@@ -1081,6 +1123,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
         };
     };
     closeRun: {
@@ -1093,6 +1142,13 @@ export interface Operations {
         results: {
             204: null;
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+        };
     };
     planCancellation: {
         input: {
@@ -1103,6 +1159,13 @@ export interface Operations {
         };
         results: {
             200: Schemas["CancellationReport"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
         };
     };
     applyCancellation: {
@@ -1118,6 +1181,13 @@ export interface Operations {
                 runs: Schemas["CancelledRun"][];
             };
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+        };
     };
     getPlan: {
         input: {
@@ -1125,6 +1195,13 @@ export interface Operations {
         };
         results: {
             200: Schemas["Plan"];
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
         };
     };
     getTrace: {
@@ -1202,6 +1279,13 @@ export interface Operations {
         results: {
             204: null;
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+        };
     };
     listForwardFixes: {
         input: Record<string, unknown>;
@@ -1221,6 +1305,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
         };
     };
     listApprovals: {
@@ -1243,6 +1334,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
         };
     };
     eraseSubject: {
@@ -1338,6 +1436,13 @@ export interface Operations {
                 current: string;
             };
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+        };
     };
     planReplay: {
         input: {
@@ -1349,6 +1454,13 @@ export interface Operations {
         results: {
             200: Schemas["ReplayReport"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+        };
     };
     getReplay: {
         input: {
@@ -1357,6 +1469,13 @@ export interface Operations {
         };
         results: {
             200: Schemas["ReplayStatus"];
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
         };
     };
     applyReplay: {
@@ -1371,6 +1490,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
         };
     };
     listReconciliations: {
@@ -1395,6 +1521,18 @@ export interface Operations {
                 report: string;
             };
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
     };
     listReports: {
         input: {
@@ -1416,6 +1554,13 @@ export interface Operations {
         results: {
             200: Schemas["Report"];
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
     };
     listDifferences: {
         input: {
@@ -1434,6 +1579,13 @@ export interface Operations {
                 differences: Schemas["Difference"][];
             };
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
     };
     planRepair: {
         input: {
@@ -1446,6 +1598,18 @@ export interface Operations {
         results: {
             200: Schemas["RepairReport"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
     };
     getRepair: {
         input: {
@@ -1454,6 +1618,13 @@ export interface Operations {
         };
         results: {
             200: Schemas["RepairStatus"];
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
         };
     };
     applyRepair: {
@@ -1470,6 +1641,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
         };
     };
     getFlow: {
@@ -1502,6 +1680,18 @@ export interface Operations {
         results: {
             200: Schemas["Switch"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
     };
     liftSwitch: {
         input: {
@@ -1513,6 +1703,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
         };
     };
 }

@@ -9,16 +9,33 @@ export interface Called<Status, Body> {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A call that failed, or whose outcome is unknown: see `failure.class`. */
-export interface Failed {
-  readonly ok: false;
-  readonly failure: Failure;
+/** An answer that says no for good: nothing was done. */
+export interface Refused<Code, Status, Body> {
+  readonly code: Code;
+  readonly status: Status;
+  /** `null` where the contract does not say what it holds. */
+  readonly body: Body;
 }
 
-/** Over the statuses of success in `Results`, told apart by `status`. */
-export type ResultOf<Results, Success extends keyof Results> =
+/** Over the names in `Refusals`, told apart by `code`. */
+export type RefusedOf<Refusals> = {
+  [Code in keyof Refusals]: Refusals[Code] extends { status: infer Status; body: infer Body }
+    ? Refused<Code, Status, Body>
+    : never;
+}[keyof Refusals];
+
+/** A call that failed, or whose outcome is unknown: see `failure.class`. */
+export interface Failed<Named = never> {
+  readonly ok: false;
+  readonly failure: Failure;
+  /** The answer, where it is one of the refusals that have a name, and is as the contract says. */
+  readonly refused?: Named;
+}
+
+/** Over the statuses of success in `Results`, told apart by `status`, and the refusals that have a name. */
+export type ResultOf<Results, Success extends keyof Results, Refusals = Record<never, never>> =
   | { [Status in Success]: Called<Status extends number ? Status : number, Results[Status]> }[Success]
-  | Failed;
+  | Failed<RefusedOf<Refusals>>;
 
 /** What came of a body that was streamed, in place of it. */
 export interface ReceivedBody {
@@ -30,14 +47,19 @@ export interface ReceivedBody {
 }
 
 /** `Bytes`: statuses whose body is streamed; `Values`: those that answer with a value. One may do both. */
-export type StreamedResultOf<Results, Bytes extends keyof Results, Values extends keyof Results = never> =
+export type StreamedResultOf<
+  Results,
+  Bytes extends keyof Results,
+  Values extends keyof Results = never,
+  Refusals = Record<never, never>,
+> =
   | {
       [Status in Bytes | Values]: Called<
         Status extends number ? Status : number,
         (Status extends Bytes ? ReceivedBody : never) | (Status extends Values ? Results[Status] : never)
       >;
     }[Bytes | Values]
-  | Failed;
+  | Failed<RefusedOf<Refusals>>;
 
 /** A body that is sent as it is read. */
 export interface BodyToSend {
@@ -55,7 +77,7 @@ export type BodyReceiver = (
 ) => Promise<void>;
 
 /** The result of an operation that declares no answer. */
-export type Unanswered = Called<number, unknown> | Failed;
+export type Unanswered<Refusals = Record<never, never>> = Called<number, unknown> | Failed<RefusedOf<Refusals>>;
 
 export interface Failure {
   readonly class: 'timeout' | 'transient' | 'rateLimited' | 'stale' | 'auth' | 'permission' | 'validation' | 'conflict' | 'duplicate' | 'notFound' | 'contract' | 'permanent' | 'unknown';
@@ -101,7 +123,7 @@ export interface Transport {
       readonly receive?: BodyReceiver;
     },
   ): Promise<
-    Called<number, unknown> | Failed
+    Called<number, unknown> | Failed<Refused<string, number, unknown>>
   >;
 }
 

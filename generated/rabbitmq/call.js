@@ -27,6 +27,14 @@ function withDefinitions(operation, definitions) {
     ...operation,
     input: add(operation.input),
     result: add(operation.result),
+    ...(operation.refusals && {
+      refusals: Object.fromEntries(
+        Object.entries(operation.refusals).map(([code, refusal]) => [
+          code,
+          refusal.schema === undefined ? refusal : { ...refusal, schema: add(refusal.schema) },
+        ]),
+      ),
+    }),
     ...(operation.http && {
       http: {
         ...operation.http,

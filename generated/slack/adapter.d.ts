@@ -12,37 +12,37 @@ export interface SlackAdapter {
   /**
    * Whose token is it?
    *
-   * `GET /auth.test` · effect: read · idempotency: natural
+   * `GET /auth.test` · effect: read · idempotency: natural · refused: notFound
    */
   testAuth(input?: TestAuthInput, options?: CallOptions): Promise<TestAuthResult>;
   /**
    * Channels, page by page.
    *
-   * `GET /conversations.list` · effect: read · idempotency: natural
+   * `GET /conversations.list` · effect: read · idempotency: natural · refused: notFound
    */
   listChannels(input?: ListChannelsInput, options?: CallOptions): Promise<ListChannelsResult>;
   /**
    * Messages of a channel, newest first.
    *
-   * `GET /conversations.history` · effect: read · idempotency: natural
+   * `GET /conversations.history` · effect: read · idempotency: natural · refused: notFound
    */
   listMessages(input: ListMessagesInput, options?: CallOptions): Promise<ListMessagesResult>;
   /**
    * Says something in a channel. Sent twice, it is said twice.
    *
-   * `POST /chat.postMessage` · effect: send · idempotency: none
+   * `POST /chat.postMessage` · effect: send · idempotency: none · refused: notFound
    */
   postMessage(input: PostMessageInput, options?: CallOptions): Promise<PostMessageResult>;
   /**
    * Puts another text in the place of one.
    *
-   * `POST /chat.update` · effect: update · idempotency: natural
+   * `POST /chat.update` · effect: update · idempotency: natural · refused: notFound
    */
   updateMessage(input: UpdateMessageInput, options?: CallOptions): Promise<UpdateMessageResult>;
   /**
    * Takes a message back; who has read it has read it.
    *
-   * `POST /chat.delete` · effect: delete · idempotency: natural
+   * `POST /chat.delete` · effect: delete · idempotency: natural · refused: notFound
    */
   deleteMessage(input: DeleteMessageInput, options?: CallOptions): Promise<DeleteMessageResult>;
 }

@@ -59,6 +59,18 @@ export interface Operations {
                 user_id?: string;
             };
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410 | 200;
+                body: {
+                    /** @enum {unknown} */
+                    ok: true;
+                    team?: string;
+                    user_id?: string;
+                };
+            };
+        };
     };
     listChannels: {
         input: {
@@ -73,6 +85,18 @@ export interface Operations {
                 ok: true;
                 channels: Schemas["Channel"][];
                 response_metadata?: Schemas["Next"];
+            };
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410 | 200;
+                body: {
+                    /** @enum {unknown} */
+                    ok: true;
+                    channels: Schemas["Channel"][];
+                    response_metadata?: Schemas["Next"];
+                };
             };
         };
     };
@@ -93,6 +117,19 @@ export interface Operations {
                 response_metadata?: Schemas["Next"];
             };
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410 | 200;
+                body: {
+                    /** @enum {unknown} */
+                    ok: true;
+                    messages: Schemas["Message"][];
+                    has_more?: boolean;
+                    response_metadata?: Schemas["Next"];
+                };
+            };
+        };
     };
     postMessage: {
         input: {
@@ -105,6 +142,19 @@ export interface Operations {
                 channel: string;
                 ts: Schemas["Ts"];
                 message?: Schemas["Message"];
+            };
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410 | 200;
+                body: {
+                    /** @enum {unknown} */
+                    ok: true;
+                    channel: string;
+                    ts: Schemas["Ts"];
+                    message?: Schemas["Message"];
+                };
             };
         };
     };
@@ -124,6 +174,18 @@ export interface Operations {
                 ts: Schemas["Ts"];
             };
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410 | 200;
+                body: {
+                    /** @enum {unknown} */
+                    ok: true;
+                    channel: string;
+                    ts: Schemas["Ts"];
+                };
+            };
+        };
     };
     deleteMessage: {
         input: {
@@ -138,6 +200,18 @@ export interface Operations {
                 ok: true;
                 channel: string;
                 ts: Schemas["Ts"];
+            };
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410 | 200;
+                body: {
+                    /** @enum {unknown} */
+                    ok: true;
+                    channel: string;
+                    ts: Schemas["Ts"];
+                };
             };
         };
     };

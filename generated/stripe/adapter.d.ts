@@ -17,67 +17,67 @@ export interface StripeAdapter {
   /**
    * What the account holds.
    *
-   * `GET /v1/balance` · effect: read · idempotency: natural
+   * `GET /v1/balance` · effect: read · idempotency: natural · refused: declined
    */
   getBalance(input?: GetBalanceInput, options?: CallOptions): Promise<GetBalanceResult>;
   /**
    * Customers, newest first.
    *
-   * `GET /v1/customers` · effect: read · idempotency: natural
+   * `GET /v1/customers` · effect: read · idempotency: natural · refused: declined
    */
   listCustomers(input?: ListCustomersInput, options?: CallOptions): Promise<ListCustomersResult>;
   /**
    * Makes a customer.
    *
-   * `POST /v1/customers` · effect: create · idempotency: header Idempotency-Key
+   * `POST /v1/customers` · effect: create · idempotency: header Idempotency-Key · refused: conflict, declined
    */
   createCustomer(input: CreateCustomerInput, options?: CallOptions): Promise<CreateCustomerResult>;
   /**
    * One customer.
    *
-   * `GET /v1/customers/{customer}` · effect: read · idempotency: natural
+   * `GET /v1/customers/{customer}` · effect: read · idempotency: natural · refused: notFound, declined
    */
   getCustomer(input: GetCustomerInput, options?: CallOptions): Promise<GetCustomerResult>;
   /**
    * Sets what is given and leaves the rest.
    *
-   * `POST /v1/customers/{customer}` · effect: update · idempotency: header Idempotency-Key
+   * `POST /v1/customers/{customer}` · effect: update · idempotency: header Idempotency-Key · refused: notFound, declined
    */
   updateCustomer(input: UpdateCustomerInput, options?: CallOptions): Promise<UpdateCustomerResult>;
   /**
    * Takes a customer away, with every subscription of theirs.
    *
-   * `DELETE /v1/customers/{customer}` · effect: delete · idempotency: natural
+   * `DELETE /v1/customers/{customer}` · effect: delete · idempotency: natural · refused: notFound, declined
    */
   deleteCustomer(input: DeleteCustomerInput, options?: CallOptions): Promise<DeleteCustomerResult>;
   /**
    * Payments, newest first.
    *
-   * `GET /v1/payment_intents` · effect: read · idempotency: natural
+   * `GET /v1/payment_intents` · effect: read · idempotency: natural · refused: declined
    */
   listPaymentIntents(input?: ListPaymentIntentsInput, options?: CallOptions): Promise<ListPaymentIntentsResult>;
   /**
    * Begins a payment; with `confirm`, charges it.
    *
-   * `POST /v1/payment_intents` · effect: create · idempotency: header Idempotency-Key
+   * `POST /v1/payment_intents` · effect: create · idempotency: header Idempotency-Key · refused: conflict, declined
    */
   createPaymentIntent(input: CreatePaymentIntentInput, options?: CallOptions): Promise<CreatePaymentIntentResult>;
   /**
    * One payment.
    *
-   * `GET /v1/payment_intents/{intent}` · effect: read · idempotency: natural
+   * `GET /v1/payment_intents/{intent}` · effect: read · idempotency: natural · refused: notFound, declined
    */
   getPaymentIntent(input: GetPaymentIntentInput, options?: CallOptions): Promise<GetPaymentIntentResult>;
   /**
    * Pays a charged payment back, whole or in part.
    *
-   * `POST /v1/refunds` · effect: create · idempotency: header Idempotency-Key
+   * `POST /v1/refunds` · effect: create · idempotency: header Idempotency-Key · refused: declined
    */
   createRefund(input: CreateRefundInput, options?: CallOptions): Promise<CreateRefundResult>;
   /**
    * Refunds of a payment.
    *
-   * `GET /v1/refunds` · effect: read · idempotency: natural
+   * `GET /v1/refunds` · effect: read · idempotency: natural · refused: declined
    */
   listRefunds(input?: ListRefundsInput, options?: CallOptions): Promise<ListRefundsResult>;
 }

@@ -78,12 +78,29 @@ export interface Schemas {
             object: Schemas["PaymentIntent"];
         };
     };
+    Error: {
+        error: {
+            /** @enum {unknown} */
+            type: "api_error" | "card_error" | "idempotency_error" | "invalid_request_error";
+            code?: string;
+            decline_code?: string;
+            message?: string;
+            param?: string;
+        };
+    };
 }
 export interface Operations {
     getBalance: {
         input: Record<string, unknown>;
         results: {
             200: Schemas["Balance"];
+        };
+        refusals: {
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
+            };
         };
     };
     listCustomers: {
@@ -102,6 +119,13 @@ export interface Operations {
                 has_more: boolean;
             };
         };
+        refusals: {
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
+            };
+        };
     };
     createCustomer: {
         input: {
@@ -109,6 +133,18 @@ export interface Operations {
         };
         results: {
             200: Schemas["Customer"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
+            };
         };
     };
     getCustomer: {
@@ -118,6 +154,18 @@ export interface Operations {
         results: {
             200: Schemas["Customer"];
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
+            };
+        };
     };
     updateCustomer: {
         input: {
@@ -126,6 +174,18 @@ export interface Operations {
         };
         results: {
             200: Schemas["Customer"];
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
+            };
         };
     };
     deleteCustomer: {
@@ -137,6 +197,18 @@ export interface Operations {
                 id: string;
                 /** @enum {unknown} */
                 deleted: true;
+            };
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
             };
         };
     };
@@ -156,6 +228,13 @@ export interface Operations {
                 has_more: boolean;
             };
         };
+        refusals: {
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
+            };
+        };
     };
     createPaymentIntent: {
         input: {
@@ -163,6 +242,18 @@ export interface Operations {
         };
         results: {
             200: Schemas["PaymentIntent"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: Schemas["Error"];
+            };
         };
     };
     getPaymentIntent: {
@@ -172,6 +263,18 @@ export interface Operations {
         results: {
             200: Schemas["PaymentIntent"];
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
+            };
+        };
     };
     createRefund: {
         input: {
@@ -179,6 +282,13 @@ export interface Operations {
         };
         results: {
             200: Schemas["Refund"];
+        };
+        refusals: {
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
+            };
         };
     };
     listRefunds: {
@@ -195,6 +305,13 @@ export interface Operations {
                 object: "list";
                 data: Schemas["Refund"][];
                 has_more: boolean;
+            };
+        };
+        refusals: {
+            declined: {
+                /** @enum {unknown} */
+                status: 402;
+                body: null;
             };
         };
     };

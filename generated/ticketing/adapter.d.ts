@@ -10,25 +10,25 @@ export interface TicketingAdapter {
   /**
    * Tickets, newest first, page by page.
    *
-   * `GET /tickets` · effect: read · idempotency: natural
+   * `GET /tickets` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   findTickets(input?: FindTicketsInput, options?: CallOptions): Promise<FindTicketsResult>;
   /**
    * Opens a ticket. Sent twice, it opens two.
    *
-   * `POST /tickets` · effect: create · idempotency: none
+   * `POST /tickets` · effect: create · idempotency: none · refused: conflict, notFound
    */
   createTicket(input: CreateTicketInput, options?: CallOptions): Promise<CreateTicketResult>;
   /**
    * One ticket.
    *
-   * `GET /tickets/{ticketId}` · effect: read · idempotency: natural
+   * `GET /tickets/{ticketId}` · effect: read · idempotency: natural · refused: conflict, notFound
    */
   getTicket(input: GetTicketInput, options?: CallOptions): Promise<GetTicketResult>;
   /**
    * Closes a ticket; it stays readable. Closing twice changes nothing.
    *
-   * `POST /tickets/{ticketId}/close` · effect: update · idempotency: natural
+   * `POST /tickets/{ticketId}/close` · effect: update · idempotency: natural · refused: conflict, notFound
    */
   closeTicket(input: CloseTicketInput, options?: CallOptions): Promise<CloseTicketResult>;
 }

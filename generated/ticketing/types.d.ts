@@ -41,6 +41,15 @@ export interface Schemas {
         /** Format: date-time */
         solvedAt: string;
     };
+    Error: {
+        error: {
+            /** @description Stable name of the problem. */
+            code: string;
+            message: string;
+            /** @description JSON Pointer of the member at fault. */
+            field?: string;
+        };
+    };
 }
 export interface Operations {
     findTickets: {
@@ -58,6 +67,18 @@ export interface Operations {
         results: {
             200: Schemas["TicketPage"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     createTicket: {
         input: {
@@ -65,6 +86,18 @@ export interface Operations {
         };
         results: {
             201: Schemas["Ticket"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
     getTicket: {
@@ -74,6 +107,18 @@ export interface Operations {
         results: {
             200: Schemas["Ticket"];
         };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     closeTicket: {
         input: {
@@ -81,6 +126,18 @@ export interface Operations {
         };
         results: {
             200: Schemas["Ticket"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Error"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
 }

@@ -14,7 +14,7 @@ export interface WebhookAdapter {
   /**
    * Sends a notice; the receiver knows one it has seen by its webhook-id.
    *
-   * `POST /{hook}` · effect: send · idempotency: header webhook-id
+   * `POST /{hook}` · effect: send · idempotency: header webhook-id · refused: notFound
    */
   sendNotice(input: SendNoticeInput, options?: CallOptions): Promise<SendNoticeResult>;
 }

@@ -25,6 +25,13 @@ export interface Operations {
             202: null;
             204: null;
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: null;
+            };
+        };
     };
 }
 export interface Events {

@@ -23,19 +23,19 @@ export interface ZendeskAdapter {
   /**
    * One ticket.
    *
-   * `GET /api/v2/tickets/{ticket_id}` · effect: read · idempotency: natural
+   * `GET /api/v2/tickets/{ticket_id}` · effect: read · idempotency: natural · refused: notFound
    */
   getTicket(input: GetTicketInput, options?: CallOptions): Promise<GetTicketResult>;
   /**
    * Sets what is given and leaves the rest.
    *
-   * `PUT /api/v2/tickets/{ticket_id}` · effect: update · idempotency: natural
+   * `PUT /api/v2/tickets/{ticket_id}` · effect: update · idempotency: natural · refused: notFound
    */
   updateTicket(input: UpdateTicketInput, options?: CallOptions): Promise<UpdateTicketResult>;
   /**
    * Takes a ticket away; it can be taken back for 30 days.
    *
-   * `DELETE /api/v2/tickets/{ticket_id}` · effect: delete · idempotency: natural
+   * `DELETE /api/v2/tickets/{ticket_id}` · effect: delete · idempotency: natural · refused: notFound
    */
   deleteTicket(input: DeleteTicketInput, options?: CallOptions): Promise<DeleteTicketResult>;
 }

@@ -8,6 +8,7 @@ export const contract = {
 
 /** Schemas by name; `<name>.request` where a value that is sent differs from one that is received. */
 export const definitions = {
+  "Error": {"type":"object","required":["error"],"properties":{"error":{"anyOf":[{"type":"string"},{"type":"object"}],"examples":["RecordInvalid"]},"description":{"type":"string"},"details":{"type":"object"}}},
   "Priority": {"type":"string","enum":["low","normal","high","urgent"]},
   "Requester": {"type":"object","properties":{"name":{"type":"string"},"email":{"type":"string","format":"email"}}},
   "Status": {"type":"string","enum":["new","open","pending","hold","solved","closed"]},

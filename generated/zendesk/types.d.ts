@@ -49,6 +49,11 @@ export interface Schemas {
             external_id?: string | null;
         };
     };
+    Error: {
+        error: string | Record<string, unknown>;
+        description?: string;
+        details?: Record<string, unknown>;
+    };
 }
 export interface Operations {
     listTickets: {
@@ -89,6 +94,13 @@ export interface Operations {
                 ticket: Schemas["Ticket"];
             };
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     updateTicket: {
         input: {
@@ -102,6 +114,13 @@ export interface Operations {
                 ticket: Schemas["Ticket"];
             };
         };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
+        };
     };
     deleteTicket: {
         input: {
@@ -109,6 +128,13 @@ export interface Operations {
         };
         results: {
             204: null;
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Error"];
+            };
         };
     };
 }

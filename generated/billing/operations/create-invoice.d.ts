@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CreateInvoiceInput = Operations["createInvoice"]["input"];
-export type CreateInvoiceResult = ResultOf<Operations["createInvoice"]["results"], 201>;
+export type CreateInvoiceResult = ResultOf<Operations["createInvoice"]["results"], 201, Operations["createInvoice"]["refusals"]>;
 
 /**
  * Makes an invoice, once for each Idempotency-Key.
  *
- * `POST /invoices` · effect: create · idempotency: header Idempotency-Key
+ * `POST /invoices` · effect: create · idempotency: header Idempotency-Key · refused: conflict, notFound, duplicate
  */
 export declare function createInvoice(
   transport: Transport,

@@ -87,6 +87,23 @@ export const createInvoicePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    },
+    "duplicate": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    }
   }
 };
 

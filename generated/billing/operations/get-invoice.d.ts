@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetInvoiceInput = Operations["getInvoice"]["input"];
-export type GetInvoiceResult = ResultOf<Operations["getInvoice"]["results"], 200>;
+export type GetInvoiceResult = ResultOf<Operations["getInvoice"]["results"], 200, Operations["getInvoice"]["refusals"]>;
 
 /**
  * One invoice.
  *
- * `GET /invoices/{invoiceId}` · effect: read · idempotency: natural
+ * `GET /invoices/{invoiceId}` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function getInvoice(
   transport: Transport,

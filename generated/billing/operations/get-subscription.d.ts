@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetSubscriptionInput = Operations["getSubscription"]["input"];
-export type GetSubscriptionResult = ResultOf<Operations["getSubscription"]["results"], 200>;
+export type GetSubscriptionResult = ResultOf<Operations["getSubscription"]["results"], 200, Operations["getSubscription"]["refusals"]>;
 
 /**
  * One subscription with its present price.
  *
- * `GET /subscriptions/{subscriptionId}` · effect: read · idempotency: natural
+ * `GET /subscriptions/{subscriptionId}` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function getSubscription(
   transport: Transport,

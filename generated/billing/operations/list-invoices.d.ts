@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListInvoicesInput = Operations["listInvoices"]["input"];
-export type ListInvoicesResult = ResultOf<Operations["listInvoices"]["results"], 200>;
+export type ListInvoicesResult = ResultOf<Operations["listInvoices"]["results"], 200, Operations["listInvoices"]["refusals"]>;
 
 /**
  * Invoices, newest first, a page at a time.
  *
- * `GET /invoices` · effect: read · idempotency: natural
+ * `GET /invoices` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function listInvoices(
   transport: Transport,

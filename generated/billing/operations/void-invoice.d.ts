@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type VoidInvoiceInput = Operations["voidInvoice"]["input"];
-export type VoidInvoiceResult = ResultOf<Operations["voidInvoice"]["results"], 200>;
+export type VoidInvoiceResult = ResultOf<Operations["voidInvoice"]["results"], 200, Operations["voidInvoice"]["refusals"]>;
 
 /**
  * Makes an unpaid invoice void; it stays readable. Voiding twice changes nothing.
  *
- * `POST /invoices/{invoiceId}/void` · effect: update · idempotency: natural
+ * `POST /invoices/{invoiceId}/void` · effect: update · idempotency: natural · refused: conflict, notFound
  */
 export declare function voidInvoice(
   transport: Transport,

@@ -94,6 +94,18 @@ export const voidInvoicePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    }
   }
 };
 

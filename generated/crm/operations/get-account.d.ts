@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetAccountInput = Operations["getAccount"]["input"];
-export type GetAccountResult = ResultOf<Operations["getAccount"]["results"], 200>;
+export type GetAccountResult = ResultOf<Operations["getAccount"]["results"], 200, Operations["getAccount"]["refusals"]>;
 
 /**
  * One account.
  *
- * `GET /accounts/{accountId}` · effect: read · idempotency: natural
+ * `GET /accounts/{accountId}` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function getAccount(
   transport: Transport,

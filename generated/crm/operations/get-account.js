@@ -93,6 +93,18 @@ export const getAccountPlan = {
         "mediaType": "application/problem+json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    }
   }
 };
 

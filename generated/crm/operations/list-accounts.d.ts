@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListAccountsInput = Operations["listAccounts"]["input"];
-export type ListAccountsResult = ResultOf<Operations["listAccounts"]["results"], 200>;
+export type ListAccountsResult = ResultOf<Operations["listAccounts"]["results"], 200, Operations["listAccounts"]["refusals"]>;
 
 /**
  * Accounts, oldest first, a page at a time.
  *
- * `GET /accounts` · effect: read · idempotency: natural
+ * `GET /accounts` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function listAccounts(
   transport: Transport,

@@ -120,6 +120,18 @@ export const listAccountsPlan = {
         "mediaType": "application/problem+json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type UpdateAccountInput = Operations["updateAccount"]["input"];
-export type UpdateAccountResult = ResultOf<Operations["updateAccount"]["results"], 200>;
+export type UpdateAccountResult = ResultOf<Operations["updateAccount"]["results"], 200, Operations["updateAccount"]["refusals"]>;
 
 /**
  * Sets the members given and leaves the others.
  *
- * `PATCH /accounts/{accountId}` · effect: update · idempotency: natural
+ * `PATCH /accounts/{accountId}` · effect: update · idempotency: natural · refused: conflict, notFound
  */
 export declare function updateAccount(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CreateCommentInput = Operations["createComment"]["input"];
-export type CreateCommentResult = ResultOf<Operations["createComment"]["results"], 201>;
+export type CreateCommentResult = ResultOf<Operations["createComment"]["results"], 201, Operations["createComment"]["refusals"]>;
 
 /**
  * Says something on an issue. Sent twice, it is said twice.
  *
- * `POST /repos/{owner}/{repo}/issues/{issue_number}/comments` · effect: create · idempotency: none
+ * `POST /repos/{owner}/{repo}/issues/{issue_number}/comments` · effect: create · idempotency: none · refused: notFound
  */
 export declare function createComment(
   transport: Transport,

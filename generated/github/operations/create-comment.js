@@ -125,6 +125,13 @@ export const createCommentPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    }
   }
 };
 

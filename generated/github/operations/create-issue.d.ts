@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CreateIssueInput = Operations["createIssue"]["input"];
-export type CreateIssueResult = ResultOf<Operations["createIssue"]["results"], 201>;
+export type CreateIssueResult = ResultOf<Operations["createIssue"]["results"], 201, Operations["createIssue"]["refusals"]>;
 
 /**
  * Opens an issue. Sent twice, it opens two.
  *
- * `POST /repos/{owner}/{repo}/issues` · effect: create · idempotency: none
+ * `POST /repos/{owner}/{repo}/issues` · effect: create · idempotency: none · refused: notFound
  */
 export declare function createIssue(
   transport: Transport,

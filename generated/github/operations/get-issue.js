@@ -106,6 +106,13 @@ export const getIssuePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListCommentsInput = Operations["listComments"]["input"];
-export type ListCommentsResult = ResultOf<Operations["listComments"]["results"], 200>;
+export type ListCommentsResult = ResultOf<Operations["listComments"]["results"], 200, Operations["listComments"]["refusals"]>;
 
 /**
  * Comments on an issue, oldest first.
  *
- * `GET /repos/{owner}/{repo}/issues/{issue_number}/comments` · effect: read · idempotency: natural
+ * `GET /repos/{owner}/{repo}/issues/{issue_number}/comments` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function listComments(
   transport: Transport,

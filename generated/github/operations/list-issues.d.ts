@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListIssuesInput = Operations["listIssues"]["input"];
-export type ListIssuesResult = ResultOf<Operations["listIssues"]["results"], 200>;
+export type ListIssuesResult = ResultOf<Operations["listIssues"]["results"], 200, Operations["listIssues"]["refusals"]>;
 
 /**
  * Issues, newest first, page by page.
  *
- * `GET /repos/{owner}/{repo}/issues` · effect: read · idempotency: natural
+ * `GET /repos/{owner}/{repo}/issues` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function listIssues(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type UpdateIssueInput = Operations["updateIssue"]["input"];
-export type UpdateIssueResult = ResultOf<Operations["updateIssue"]["results"], 200>;
+export type UpdateIssueResult = ResultOf<Operations["updateIssue"]["results"], 200, Operations["updateIssue"]["refusals"]>;
 
 /**
  * Sets what is given; `state` closes and opens it.
  *
- * `PATCH /repos/{owner}/{repo}/issues/{issue_number}` · effect: update · idempotency: natural
+ * `PATCH /repos/{owner}/{repo}/issues/{issue_number}` · effect: update · idempotency: natural · refused: notFound
  */
 export declare function updateIssue(
   transport: Transport,

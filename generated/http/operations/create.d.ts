@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CreateInput = Operations["create"]["input"];
-export type CreateResult = ResultOf<Operations["create"]["results"], 200 | 201>;
+export type CreateResult = ResultOf<Operations["create"]["results"], 200 | 201, Operations["create"]["refusals"]>;
 
 /**
  * Makes one; whether the service knows the key is for its own contract to say.
  *
- * `POST /{collection}` · effect: create · idempotency: header Idempotency-Key
+ * `POST /{collection}` · effect: create · idempotency: header Idempotency-Key · refused: conflict, notFound
  */
 export declare function create(
   transport: Transport,

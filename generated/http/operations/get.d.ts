@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetInput = Operations["get"]["input"];
-export type GetResult = ResultOf<Operations["get"]["results"], 200>;
+export type GetResult = ResultOf<Operations["get"]["results"], 200, Operations["get"]["refusals"]>;
 
 /**
  * One of them.
  *
- * `GET /{collection}/{id}` · effect: read · idempotency: natural
+ * `GET /{collection}/{id}` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function get(
   transport: Transport,

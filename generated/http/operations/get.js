@@ -84,6 +84,18 @@ export const getPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "type": "object"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "type": "object"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListInput = Operations["list"]["input"];
-export type ListResult = ResultOf<Operations["list"]["results"], 200>;
+export type ListResult = ResultOf<Operations["list"]["results"], 200, Operations["list"]["refusals"]>;
 
 /**
  * What is in a collection; the query is passed on.
  *
- * `GET /{collection}` · effect: read · idempotency: natural
+ * `GET /{collection}` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function list(
   transport: Transport,

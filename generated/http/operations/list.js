@@ -91,6 +91,18 @@ export const listPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "type": "object"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "type": "object"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type PingInput = Operations["ping"]["input"];
-export type PingResult = ResultOf<Operations["ping"]["results"], 200>;
+export type PingResult = ResultOf<Operations["ping"]["results"], 200, Operations["ping"]["refusals"]>;
 
 /**
  * Is it there?
  *
- * `GET /` · effect: read · idempotency: natural
+ * `GET /` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function ping(
   transport: Transport,

@@ -50,6 +50,18 @@ export const pingPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "type": "object"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "type": "object"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type RemoveInput = Operations["remove"]["input"];
-export type RemoveResult = ResultOf<Operations["remove"]["results"], 200 | 204>;
+export type RemoveResult = ResultOf<Operations["remove"]["results"], 200 | 204, Operations["remove"]["refusals"]>;
 
 /**
  * Takes it away.
  *
- * `DELETE /{collection}/{id}` · effect: delete · idempotency: natural
+ * `DELETE /{collection}/{id}` · effect: delete · idempotency: natural · refused: conflict, notFound
  */
 export declare function remove(
   transport: Transport,

@@ -94,6 +94,18 @@ export const removePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "type": "object"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "type": "object"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ReplaceInput = Operations["replace"]["input"];
-export type ReplaceResult = ResultOf<Operations["replace"]["results"], 200>;
+export type ReplaceResult = ResultOf<Operations["replace"]["results"], 200, Operations["replace"]["refusals"]>;
 
 /**
  * Puts this in the place of what is there.
  *
- * `PUT /{collection}/{id}` · effect: update · idempotency: natural
+ * `PUT /{collection}/{id}` · effect: update · idempotency: natural · refused: conflict, notFound
  */
 export declare function replace(
   transport: Transport,

@@ -90,6 +90,18 @@ export const replacePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "type": "object"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "type": "object"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ArchiveContactInput = Operations["archiveContact"]["input"];
-export type ArchiveContactResult = ResultOf<Operations["archiveContact"]["results"], 204>;
+export type ArchiveContactResult = ResultOf<Operations["archiveContact"]["results"], 204, Operations["archiveContact"]["refusals"]>;
 
 /**
  * Puts a contact into the recycling bin, from which it can be taken back for 90 days.
  *
- * `DELETE /crm/v3/objects/contacts/{contactId}` · effect: delete · idempotency: natural
+ * `DELETE /crm/v3/objects/contacts/{contactId}` · effect: delete · idempotency: natural · refused: notFound
  */
 export declare function archiveContact(
   transport: Transport,

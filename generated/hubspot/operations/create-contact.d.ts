@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CreateContactInput = Operations["createContact"]["input"];
-export type CreateContactResult = ResultOf<Operations["createContact"]["results"], 201>;
+export type CreateContactResult = ResultOf<Operations["createContact"]["results"], 201, Operations["createContact"]["refusals"]>;
 
 /**
  * Makes a contact; an e-mail address is taken once.
  *
- * `POST /crm/v3/objects/contacts` · effect: create · idempotency: none
+ * `POST /crm/v3/objects/contacts` · effect: create · idempotency: none · refused: conflict, exists
  */
 export declare function createContact(
   transport: Transport,

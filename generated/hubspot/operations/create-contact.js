@@ -77,6 +77,18 @@ export const createContactPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    },
+    "exists": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetContactInput = Operations["getContact"]["input"];
-export type GetContactResult = ResultOf<Operations["getContact"]["results"], 200>;
+export type GetContactResult = ResultOf<Operations["getContact"]["results"], 200, Operations["getContact"]["refusals"]>;
 
 /**
  * One contact.
  *
- * `GET /crm/v3/objects/contacts/{contactId}` · effect: read · idempotency: natural
+ * `GET /crm/v3/objects/contacts/{contactId}` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function getContact(
   transport: Transport,

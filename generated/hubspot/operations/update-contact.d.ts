@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type UpdateContactInput = Operations["updateContact"]["input"];
-export type UpdateContactResult = ResultOf<Operations["updateContact"]["results"], 200>;
+export type UpdateContactResult = ResultOf<Operations["updateContact"]["results"], 200, Operations["updateContact"]["refusals"]>;
 
 /**
  * Sets the properties given.
  *
- * `PATCH /crm/v3/objects/contacts/{contactId}` · effect: update · idempotency: natural
+ * `PATCH /crm/v3/objects/contacts/{contactId}` · effect: update · idempotency: natural · refused: notFound
  */
 export declare function updateContact(
   transport: Transport,

@@ -81,6 +81,13 @@ export const updateContactPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    }
   }
 };
 

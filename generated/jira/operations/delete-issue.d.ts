@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type DeleteIssueInput = Operations["deleteIssue"]["input"];
-export type DeleteIssueResult = ResultOf<Operations["deleteIssue"]["results"], 204>;
+export type DeleteIssueResult = ResultOf<Operations["deleteIssue"]["results"], 204, Operations["deleteIssue"]["refusals"]>;
 
 /**
  * Takes an issue away for good.
  *
- * `DELETE /rest/api/3/issue/{issueIdOrKey}` · effect: delete · idempotency: natural
+ * `DELETE /rest/api/3/issue/{issueIdOrKey}` · effect: delete · idempotency: natural · refused: notFound
  */
 export declare function deleteIssue(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetIssueInput = Operations["getIssue"]["input"];
-export type GetIssueResult = ResultOf<Operations["getIssue"]["results"], 200>;
+export type GetIssueResult = ResultOf<Operations["getIssue"]["results"], 200, Operations["getIssue"]["refusals"]>;
 
 /**
  * One issue.
  *
- * `GET /rest/api/3/issue/{issueIdOrKey}` · effect: read · idempotency: natural
+ * `GET /rest/api/3/issue/{issueIdOrKey}` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function getIssue(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type UpdateIssueInput = Operations["updateIssue"]["input"];
-export type UpdateIssueResult = ResultOf<Operations["updateIssue"]["results"], 204>;
+export type UpdateIssueResult = ResultOf<Operations["updateIssue"]["results"], 204, Operations["updateIssue"]["refusals"]>;
 
 /**
  * Sets the fields given.
  *
- * `PUT /rest/api/3/issue/{issueIdOrKey}` · effect: update · idempotency: natural
+ * `PUT /rest/api/3/issue/{issueIdOrKey}` · effect: update · idempotency: natural · refused: notFound
  */
 export declare function updateIssue(
   transport: Transport,

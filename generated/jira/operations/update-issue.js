@@ -73,6 +73,13 @@ export const updateIssuePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    }
   }
 };
 

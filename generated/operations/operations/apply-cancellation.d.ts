@@ -3,7 +3,7 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ApplyCancellationInput = Operations["applyCancellation"]["input"];
-export type ApplyCancellationResult = ResultOf<Operations["applyCancellation"]["results"], 200>;
+export type ApplyCancellationResult = ResultOf<Operations["applyCancellation"]["results"], 200, Operations["applyCancellation"]["refusals"]>;
 
 /**
  * Cancel exactly the runs that the dry run showed
@@ -11,7 +11,7 @@ export type ApplyCancellationResult = ResultOf<Operations["applyCancellation"]["
  * Each is cancelled as by itself, with an entry of its own, the newest first. Applied again it goes on with
  * those that were not: they were refused, or the process ended meanwhile.
  *
- * `POST /v1/cancellations/{token}/apply` · effect: create · idempotency: none
+ * `POST /v1/cancellations/{token}/apply` · effect: create · idempotency: none · refused: conflict
  */
 export declare function applyCancellation(
   transport: Transport,

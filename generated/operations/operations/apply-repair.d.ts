@@ -3,7 +3,7 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ApplyRepairInput = Operations["applyRepair"]["input"];
-export type ApplyRepairResult = ResultOf<Operations["applyRepair"]["results"], 204>;
+export type ApplyRepairResult = ResultOf<Operations["applyRepair"]["results"], 204, Operations["applyRepair"]["refusals"]>;
 
 /**
  * Do exactly what the dry run showed, once
@@ -11,7 +11,7 @@ export type ApplyRepairResult = ResultOf<Operations["applyRepair"]["results"], 2
  * Runs are replayed with the keys that they had, so effects that happened are not repeated; pipelines are
  * started from the records of the source where that was shown.
  *
- * `POST /v1/repairs/{token}/apply` · effect: create · idempotency: none
+ * `POST /v1/repairs/{token}/apply` · effect: create · idempotency: none · refused: conflict
  */
 export declare function applyRepair(
   transport: Transport,

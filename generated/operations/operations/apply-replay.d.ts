@@ -3,7 +3,7 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ApplyReplayInput = Operations["applyReplay"]["input"];
-export type ApplyReplayResult = ResultOf<Operations["applyReplay"]["results"], 204>;
+export type ApplyReplayResult = ResultOf<Operations["applyReplay"]["results"], 204, Operations["applyReplay"]["refusals"]>;
 
 /**
  * Replay exactly the runs that the dry run showed, once
@@ -11,7 +11,7 @@ export type ApplyReplayResult = ResultOf<Operations["applyReplay"]["results"], 2
  * The same keys are sent, so effects that happened are not repeated. Runs are let out at the rate given, a few
  * of a pipeline at a time, and none while the pipeline's own runs wait.
  *
- * `POST /v1/replays/{token}/apply` · effect: create · idempotency: none
+ * `POST /v1/replays/{token}/apply` · effect: create · idempotency: none · refused: conflict
  */
 export declare function applyReplay(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CancelRunInput = Operations["cancelRun"]["input"];
-export type CancelRunResult = ResultOf<Operations["cancelRun"]["results"], 204>;
+export type CancelRunResult = ResultOf<Operations["cancelRun"]["results"], 204, Operations["cancelRun"]["refusals"]>;
 
 /**
  * Stop a run and undo what it did
  *
- * `POST /v1/runs/{runId}/cancel` · effect: create · idempotency: none
+ * `POST /v1/runs/{runId}/cancel` · effect: create · idempotency: none · refused: conflict
  */
 export declare function cancelRun(
   transport: Transport,

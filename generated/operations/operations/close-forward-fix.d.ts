@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CloseForwardFixInput = Operations["closeForwardFix"]["input"];
-export type CloseForwardFixResult = ResultOf<Operations["closeForwardFix"]["results"], 204>;
+export type CloseForwardFixResult = ResultOf<Operations["closeForwardFix"]["results"], 204, Operations["closeForwardFix"]["refusals"]>;
 
 /**
  * Say that a forward fix is done
  *
- * `POST /v1/forward-fixes/{runId}/{stepId}` · effect: create · idempotency: none
+ * `POST /v1/forward-fixes/{runId}/{stepId}` · effect: create · idempotency: none · refused: conflict
  */
 export declare function closeForwardFix(
   transport: Transport,

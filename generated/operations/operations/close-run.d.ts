@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CloseRunInput = Operations["closeRun"]["input"];
-export type CloseRunResult = ResultOf<Operations["closeRun"]["results"], 204>;
+export type CloseRunResult = ResultOf<Operations["closeRun"]["results"], 204, Operations["closeRun"]["refusals"]>;
 
 /**
  * Accept a parked run as it stands; nothing more is done, and nothing is undone
  *
- * `POST /v1/runs/{runId}/close` · effect: create · idempotency: none
+ * `POST /v1/runs/{runId}/close` · effect: create · idempotency: none · refused: conflict
  */
 export declare function closeRun(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type DecideApprovalInput = Operations["decideApproval"]["input"];
-export type DecideApprovalResult = ResultOf<Operations["decideApproval"]["results"], 204>;
+export type DecideApprovalResult = ResultOf<Operations["decideApproval"]["results"], 204, Operations["decideApproval"]["refusals"]>;
 
 /**
  * Approve or reject; where several must approve, the last of them lets the run go on
  *
- * `POST /v1/approvals/{runId}/{stepId}` · effect: create · idempotency: none
+ * `POST /v1/approvals/{runId}/{stepId}` · effect: create · idempotency: none · refused: conflict
  */
 export declare function decideApproval(
   transport: Transport,

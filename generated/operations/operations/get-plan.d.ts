@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetPlanInput = Operations["getPlan"]["input"];
-export type GetPlanResult = ResultOf<Operations["getPlan"]["results"], 200>;
+export type GetPlanResult = ResultOf<Operations["getPlan"]["results"], 200, Operations["getPlan"]["refusals"]>;
 
 /**
  * A plan as it was when its runs began, with the exact text of the pipeline
  *
- * `GET /v1/plans/{planHash}` · effect: read · idempotency: natural
+ * `GET /v1/plans/{planHash}` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function getPlan(
   transport: Transport,

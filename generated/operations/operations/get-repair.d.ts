@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetRepairInput = Operations["getRepair"]["input"];
-export type GetRepairResult = ResultOf<Operations["getRepair"]["results"], 200>;
+export type GetRepairResult = ResultOf<Operations["getRepair"]["results"], 200, Operations["getRepair"]["refusals"]>;
 
 /**
  * Who asked for a repair, who applied it, and how far it is
  *
- * `GET /v1/repairs/{token}` · effect: read · idempotency: natural
+ * `GET /v1/repairs/{token}` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function getRepair(
   transport: Transport,

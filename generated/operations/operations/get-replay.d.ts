@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetReplayInput = Operations["getReplay"]["input"];
-export type GetReplayResult = ResultOf<Operations["getReplay"]["results"], 200>;
+export type GetReplayResult = ResultOf<Operations["getReplay"]["results"], 200, Operations["getReplay"]["refusals"]>;
 
 /**
  * Who asked for a replay, who applied it, and how far it is
  *
- * `GET /v1/replays/{token}` · effect: read · idempotency: natural
+ * `GET /v1/replays/{token}` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function getReplay(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetReportInput = Operations["getReport"]["input"];
-export type GetReportResult = ResultOf<Operations["getReport"]["results"], 200>;
+export type GetReportResult = ResultOf<Operations["getReport"]["results"], 200, Operations["getReport"]["refusals"]>;
 
 /**
  * One report
  *
- * `GET /v1/reports/{report}` · effect: read · idempotency: natural
+ * `GET /v1/reports/{report}` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function getReport(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetRunInput = Operations["getRun"]["input"];
-export type GetRunResult = ResultOf<Operations["getRun"]["results"], 200>;
+export type GetRunResult = ResultOf<Operations["getRun"]["results"], 200, Operations["getRun"]["refusals"]>;
 
 /**
  * One run with its steps
  *
- * `GET /v1/runs/{runId}` · effect: read · idempotency: natural
+ * `GET /v1/runs/{runId}` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function getRun(
   transport: Transport,

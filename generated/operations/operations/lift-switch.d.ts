@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type LiftSwitchInput = Operations["liftSwitch"]["input"];
-export type LiftSwitchResult = ResultOf<Operations["liftSwitch"]["results"], 204>;
+export type LiftSwitchResult = ResultOf<Operations["liftSwitch"]["results"], 204, Operations["liftSwitch"]["refusals"]>;
 
 /**
  * Take a switch away; what it held goes on, in order
  *
- * `POST /v1/switches/lift` · effect: create · idempotency: none
+ * `POST /v1/switches/lift` · effect: create · idempotency: none · refused: conflict
  */
 export declare function liftSwitch(
   transport: Transport,

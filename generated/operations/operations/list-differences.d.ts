@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListDifferencesInput = Operations["listDifferences"]["input"];
-export type ListDifferencesResult = ResultOf<Operations["listDifferences"]["results"], 200>;
+export type ListDifferencesResult = ResultOf<Operations["listDifferences"]["results"], 200, Operations["listDifferences"]["refusals"]>;
 
 /**
  * Differences that a report lists, in order
  *
- * `GET /v1/reports/{report}/differences` · effect: read · idempotency: natural
+ * `GET /v1/reports/{report}/differences` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function listDifferences(
   transport: Transport,

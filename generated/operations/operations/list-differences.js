@@ -116,6 +116,13 @@ export const listDifferencesPlan = {
         "mediaType": "application/problem+json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    }
   }
 };
 

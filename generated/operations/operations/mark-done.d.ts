@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type MarkDoneInput = Operations["markDone"]["input"];
-export type MarkDoneResult = ResultOf<Operations["markDone"]["results"], 204>;
+export type MarkDoneResult = ResultOf<Operations["markDone"]["results"], 204, Operations["markDone"]["refusals"]>;
 
 /**
  * Say that the effect that a run is parked at was done by hand; the run goes on with its result
  *
- * `POST /v1/runs/{runId}/done` · effect: create · idempotency: none
+ * `POST /v1/runs/{runId}/done` · effect: create · idempotency: none · refused: conflict
  */
 export declare function markDone(
   transport: Transport,

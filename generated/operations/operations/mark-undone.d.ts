@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type MarkUndoneInput = Operations["markUndone"]["input"];
-export type MarkUndoneResult = ResultOf<Operations["markUndone"]["results"], 204>;
+export type MarkUndoneResult = ResultOf<Operations["markUndone"]["results"], 204, Operations["markUndone"]["refusals"]>;
 
 /**
  * Say that what a run is parked at undoing was undone by hand; what is left is undone
  *
- * `POST /v1/runs/{runId}/undone` · effect: create · idempotency: none
+ * `POST /v1/runs/{runId}/undone` · effect: create · idempotency: none · refused: conflict
  */
 export declare function markUndone(
   transport: Transport,

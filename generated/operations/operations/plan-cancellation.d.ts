@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type PlanCancellationInput = Operations["planCancellation"]["input"];
-export type PlanCancellationResult = ResultOf<Operations["planCancellation"]["results"], 200>;
+export type PlanCancellationResult = ResultOf<Operations["planCancellation"]["results"], 200, Operations["planCancellation"]["refusals"]>;
 
 /**
  * Freeze a set of runs, and say what each has done and whether it can be cancelled; nothing is changed
  *
- * `POST /v1/cancellations` · effect: create · idempotency: none
+ * `POST /v1/cancellations` · effect: create · idempotency: none · refused: conflict
  */
 export declare function planCancellation(
   transport: Transport,

@@ -71,6 +71,13 @@ export const planCancellationPlan = {
         "mediaType": "application/problem+json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    }
   }
 };
 

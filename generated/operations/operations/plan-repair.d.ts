@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type PlanRepairInput = Operations["planRepair"]["input"];
-export type PlanRepairResult = ResultOf<Operations["planRepair"]["results"], 200>;
+export type PlanRepairResult = ResultOf<Operations["planRepair"]["results"], 200, Operations["planRepair"]["refusals"]>;
 
 /**
  * Say what a repair of each difference would do, and freeze that; nothing is sent
  *
- * `POST /v1/reports/{report}/repairs` · effect: create · idempotency: none
+ * `POST /v1/reports/{report}/repairs` · effect: create · idempotency: none · refused: conflict, notFound
  */
 export declare function planRepair(
   transport: Transport,

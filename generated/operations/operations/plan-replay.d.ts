@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type PlanReplayInput = Operations["planReplay"]["input"];
-export type PlanReplayResult = ResultOf<Operations["planReplay"]["results"], 200>;
+export type PlanReplayResult = ResultOf<Operations["planReplay"]["results"], 200, Operations["planReplay"]["refusals"]>;
 
 /**
  * Freeze a set of runs, and say what a replay would do to each; nothing is sent
  *
- * `POST /v1/replays` · effect: create · idempotency: none
+ * `POST /v1/replays` · effect: create · idempotency: none · refused: conflict
  */
 export declare function planReplay(
   transport: Transport,

@@ -3,7 +3,7 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ReceiveWebhookInput = Operations["receiveWebhook"]["input"];
-export type ReceiveWebhookResult = ResultOf<Operations["receiveWebhook"]["results"], 202>;
+export type ReceiveWebhookResult = ResultOf<Operations["receiveWebhook"]["results"], 202, Operations["receiveWebhook"]["refusals"]>;
 
 /**
  * Take one signed webhook delivery
@@ -11,7 +11,7 @@ export type ReceiveWebhookResult = ResultOf<Operations["receiveWebhook"]["result
  * The signature is checked over the raw bytes before anything is parsed. 202 is sent only when the event is on
  * disk; a delivery seen before is answered with the runs it started the first time.
  *
- * `POST /hooks/{connection}/{event}` · effect: create · idempotency: none
+ * `POST /hooks/{connection}/{event}` · effect: create · idempotency: none · refused: notFound
  */
 export declare function receiveWebhook(
   transport: Transport,

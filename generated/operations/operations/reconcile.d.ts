@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ReconcileInput = Operations["reconcile"]["input"];
-export type ReconcileResult = ResultOf<Operations["reconcile"]["results"], 202>;
+export type ReconcileResult = ResultOf<Operations["reconcile"]["results"], 202, Operations["reconcile"]["refusals"]>;
 
 /**
  * Compare two systems now
  *
- * `POST /v1/reconciliations/{name}/reports` · effect: create · idempotency: none
+ * `POST /v1/reconciliations/{name}/reports` · effect: create · idempotency: none · refused: conflict, notFound
  */
 export declare function reconcile(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ResumeRunInput = Operations["resumeRun"]["input"];
-export type ResumeRunResult = ResultOf<Operations["resumeRun"]["results"], 204>;
+export type ResumeRunResult = ResultOf<Operations["resumeRun"]["results"], 204, Operations["resumeRun"]["refusals"]>;
 
 /**
  * Go on at the failed step; finished steps are not repeated
  *
- * `POST /v1/runs/{runId}/resume` · effect: create · idempotency: none
+ * `POST /v1/runs/{runId}/resume` · effect: create · idempotency: none · refused: conflict
  */
 export declare function resumeRun(
   transport: Transport,

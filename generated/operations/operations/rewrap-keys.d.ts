@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type RewrapKeysInput = Operations["rewrapKeys"]["input"];
-export type RewrapKeysResult = ResultOf<Operations["rewrapKeys"]["results"], 200>;
+export type RewrapKeysResult = ResultOf<Operations["rewrapKeys"]["results"], 200, Operations["rewrapKeys"]["refusals"]>;
 
 /**
  * Wrap all data keys by the current key, while runs go on; cut short, it is asked for again
  *
- * `POST /v1/protection/rewrap` · effect: create · idempotency: none
+ * `POST /v1/protection/rewrap` · effect: create · idempotency: none · refused: conflict
  */
 export declare function rewrapKeys(
   transport: Transport,

@@ -3,7 +3,7 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type SetSwitchInput = Operations["setSwitch"]["input"];
-export type SetSwitchResult = ResultOf<Operations["setSwitch"]["results"], 200>;
+export type SetSwitchResult = ResultOf<Operations["setSwitch"]["results"], 200, Operations["setSwitch"]["refusals"]>;
 
 /**
  * Kill, pause, put a pipeline behind a flag, go back to an earlier version of it, or give it other places
@@ -11,7 +11,7 @@ export type SetSwitchResult = ResultOf<Operations["setSwitch"]["results"], 200>;
  * In force when it is answered, over restarts, until it is lifted. It replaces an earlier switch of the same
  * kind for the same thing.
  *
- * `POST /v1/switches` · effect: create · idempotency: none
+ * `POST /v1/switches` · effect: create · idempotency: none · refused: conflict, notFound
  */
 export declare function setSwitch(
   transport: Transport,

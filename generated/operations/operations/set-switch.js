@@ -75,6 +75,18 @@ export const setSwitchPlan = {
         "mediaType": "application/problem+json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type SettleInDoubtInput = Operations["settleInDoubt"]["input"];
-export type SettleInDoubtResult = ResultOf<Operations["settleInDoubt"]["results"], 204>;
+export type SettleInDoubtResult = ResultOf<Operations["settleInDoubt"]["results"], 204, Operations["settleInDoubt"]["refusals"]>;
 
 /**
  * A person's verdict on an effect in doubt
  *
- * `POST /v1/in-doubt/{runId}/{stepId}` · effect: create · idempotency: none
+ * `POST /v1/in-doubt/{runId}/{stepId}` · effect: create · idempotency: none · refused: conflict
  */
 export declare function settleInDoubt(
   transport: Transport,

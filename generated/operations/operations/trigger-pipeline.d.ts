@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type TriggerPipelineInput = Operations["triggerPipeline"]["input"];
-export type TriggerPipelineResult = ResultOf<Operations["triggerPipeline"]["results"], 202>;
+export type TriggerPipelineResult = ResultOf<Operations["triggerPipeline"]["results"], 202, Operations["triggerPipeline"]["refusals"]>;
 
 /**
  * Start a pipeline whose trigger is manual
  *
- * `POST /v1/pipelines/{pipeline}/runs` · effect: create · idempotency: none
+ * `POST /v1/pipelines/{pipeline}/runs` · effect: create · idempotency: none · refused: notFound
  */
 export declare function triggerPipeline(
   transport: Transport,

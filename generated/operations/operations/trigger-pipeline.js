@@ -263,6 +263,13 @@ export const triggerPipelinePlan = {
         "mediaType": "application/problem+json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type DeleteMessageInput = Operations["deleteMessage"]["input"];
-export type DeleteMessageResult = ResultOf<Operations["deleteMessage"]["results"], 200>;
+export type DeleteMessageResult = ResultOf<Operations["deleteMessage"]["results"], 200, Operations["deleteMessage"]["refusals"]>;
 
 /**
  * Takes a message back; who has read it has read it.
  *
- * `POST /chat.delete` · effect: delete · idempotency: natural
+ * `POST /chat.delete` · effect: delete · idempotency: natural · refused: notFound
  */
 export declare function deleteMessage(
   transport: Transport,

@@ -133,6 +133,29 @@ export const deleteMessagePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "type": "object",
+        "required": [
+          "ok",
+          "channel",
+          "ts"
+        ],
+        "properties": {
+          "ok": {
+            "const": true
+          },
+          "channel": {
+            "type": "string"
+          },
+          "ts": {
+            "$ref": "#/$defs/Ts"
+          }
+        }
+      }
+    }
   }
 };
 

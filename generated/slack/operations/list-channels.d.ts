@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListChannelsInput = Operations["listChannels"]["input"];
-export type ListChannelsResult = ResultOf<Operations["listChannels"]["results"], 200>;
+export type ListChannelsResult = ResultOf<Operations["listChannels"]["results"], 200, Operations["listChannels"]["refusals"]>;
 
 /**
  * Channels, page by page.
  *
- * `GET /conversations.list` · effect: read · idempotency: natural
+ * `GET /conversations.list` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function listChannels(
   transport: Transport,

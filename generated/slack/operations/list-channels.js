@@ -164,6 +164,31 @@ export const listChannelsPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "type": "object",
+        "required": [
+          "ok",
+          "channels"
+        ],
+        "properties": {
+          "ok": {
+            "const": true
+          },
+          "channels": {
+            "type": "array",
+            "items": {
+              "$ref": "#/$defs/Channel"
+            }
+          },
+          "response_metadata": {
+            "$ref": "#/$defs/Next"
+          }
+        }
+      }
+    }
   }
 };
 

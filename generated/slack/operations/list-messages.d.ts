@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListMessagesInput = Operations["listMessages"]["input"];
-export type ListMessagesResult = ResultOf<Operations["listMessages"]["results"], 200>;
+export type ListMessagesResult = ResultOf<Operations["listMessages"]["results"], 200, Operations["listMessages"]["refusals"]>;
 
 /**
  * Messages of a channel, newest first.
  *
- * `GET /conversations.history` · effect: read · idempotency: natural
+ * `GET /conversations.history` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function listMessages(
   transport: Transport,

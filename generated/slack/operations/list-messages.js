@@ -185,6 +185,34 @@ export const listMessagesPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "type": "object",
+        "required": [
+          "ok",
+          "messages"
+        ],
+        "properties": {
+          "ok": {
+            "const": true
+          },
+          "messages": {
+            "type": "array",
+            "items": {
+              "$ref": "#/$defs/Message"
+            }
+          },
+          "has_more": {
+            "type": "boolean"
+          },
+          "response_metadata": {
+            "$ref": "#/$defs/Next"
+          }
+        }
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type PostMessageInput = Operations["postMessage"]["input"];
-export type PostMessageResult = ResultOf<Operations["postMessage"]["results"], 200>;
+export type PostMessageResult = ResultOf<Operations["postMessage"]["results"], 200, Operations["postMessage"]["refusals"]>;
 
 /**
  * Says something in a channel. Sent twice, it is said twice.
  *
- * `POST /chat.postMessage` · effect: send · idempotency: none
+ * `POST /chat.postMessage` · effect: send · idempotency: none · refused: notFound
  */
 export declare function postMessage(
   transport: Transport,

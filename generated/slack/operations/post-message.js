@@ -127,6 +127,32 @@ export const postMessagePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "type": "object",
+        "required": [
+          "ok",
+          "channel",
+          "ts"
+        ],
+        "properties": {
+          "ok": {
+            "const": true
+          },
+          "channel": {
+            "type": "string"
+          },
+          "ts": {
+            "$ref": "#/$defs/Ts"
+          },
+          "message": {
+            "$ref": "#/$defs/Message"
+          }
+        }
+      }
+    }
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type TestAuthInput = Operations["testAuth"]["input"];
-export type TestAuthResult = ResultOf<Operations["testAuth"]["results"], 200>;
+export type TestAuthResult = ResultOf<Operations["testAuth"]["results"], 200, Operations["testAuth"]["refusals"]>;
 
 /**
  * Whose token is it?
  *
- * `GET /auth.test` · effect: read · idempotency: natural
+ * `GET /auth.test` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function testAuth(
   transport: Transport,

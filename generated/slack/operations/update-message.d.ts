@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type UpdateMessageInput = Operations["updateMessage"]["input"];
-export type UpdateMessageResult = ResultOf<Operations["updateMessage"]["results"], 200>;
+export type UpdateMessageResult = ResultOf<Operations["updateMessage"]["results"], 200, Operations["updateMessage"]["refusals"]>;
 
 /**
  * Puts another text in the place of one.
  *
- * `POST /chat.update` · effect: update · idempotency: natural
+ * `POST /chat.update` · effect: update · idempotency: natural · refused: notFound
  */
 export declare function updateMessage(
   transport: Transport,

@@ -137,6 +137,29 @@ export const updateMessagePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "type": "object",
+        "required": [
+          "ok",
+          "channel",
+          "ts"
+        ],
+        "properties": {
+          "ok": {
+            "const": true
+          },
+          "channel": {
+            "type": "string"
+          },
+          "ts": {
+            "$ref": "#/$defs/Ts"
+          }
+        }
+      }
+    }
   }
 };
 

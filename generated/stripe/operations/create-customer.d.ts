@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CreateCustomerInput = Operations["createCustomer"]["input"];
-export type CreateCustomerResult = ResultOf<Operations["createCustomer"]["results"], 200>;
+export type CreateCustomerResult = ResultOf<Operations["createCustomer"]["results"], 200, Operations["createCustomer"]["refusals"]>;
 
 /**
  * Makes a customer.
  *
- * `POST /v1/customers` · effect: create · idempotency: header Idempotency-Key
+ * `POST /v1/customers` · effect: create · idempotency: header Idempotency-Key · refused: conflict, declined
  */
 export declare function createCustomer(
   transport: Transport,

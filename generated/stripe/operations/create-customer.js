@@ -87,6 +87,14 @@ export const createCustomerPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    },
+    "declined": {}
   }
 };
 

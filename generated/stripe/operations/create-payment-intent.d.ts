@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CreatePaymentIntentInput = Operations["createPaymentIntent"]["input"];
-export type CreatePaymentIntentResult = ResultOf<Operations["createPaymentIntent"]["results"], 200>;
+export type CreatePaymentIntentResult = ResultOf<Operations["createPaymentIntent"]["results"], 200, Operations["createPaymentIntent"]["refusals"]>;
 
 /**
  * Begins a payment; with `confirm`, charges it.
  *
- * `POST /v1/payment_intents` · effect: create · idempotency: header Idempotency-Key
+ * `POST /v1/payment_intents` · effect: create · idempotency: header Idempotency-Key · refused: conflict, declined
  */
 export declare function createPaymentIntent(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CreateRefundInput = Operations["createRefund"]["input"];
-export type CreateRefundResult = ResultOf<Operations["createRefund"]["results"], 200>;
+export type CreateRefundResult = ResultOf<Operations["createRefund"]["results"], 200, Operations["createRefund"]["refusals"]>;
 
 /**
  * Pays a charged payment back, whole or in part.
  *
- * `POST /v1/refunds` · effect: create · idempotency: header Idempotency-Key
+ * `POST /v1/refunds` · effect: create · idempotency: header Idempotency-Key · refused: declined
  */
 export declare function createRefund(
   transport: Transport,

@@ -79,6 +79,9 @@ export const createRefundPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "declined": {}
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type DeleteCustomerInput = Operations["deleteCustomer"]["input"];
-export type DeleteCustomerResult = ResultOf<Operations["deleteCustomer"]["results"], 200>;
+export type DeleteCustomerResult = ResultOf<Operations["deleteCustomer"]["results"], 200, Operations["deleteCustomer"]["refusals"]>;
 
 /**
  * Takes a customer away, with every subscription of theirs.
  *
- * `DELETE /v1/customers/{customer}` · effect: delete · idempotency: natural
+ * `DELETE /v1/customers/{customer}` · effect: delete · idempotency: natural · refused: notFound, declined
  */
 export declare function deleteCustomer(
   transport: Transport,

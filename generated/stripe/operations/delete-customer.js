@@ -106,6 +106,14 @@ export const deleteCustomerPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    },
+    "declined": {}
   }
 };
 

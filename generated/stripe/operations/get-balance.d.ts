@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetBalanceInput = Operations["getBalance"]["input"];
-export type GetBalanceResult = ResultOf<Operations["getBalance"]["results"], 200>;
+export type GetBalanceResult = ResultOf<Operations["getBalance"]["results"], 200, Operations["getBalance"]["refusals"]>;
 
 /**
  * What the account holds.
  *
- * `GET /v1/balance` · effect: read · idempotency: natural
+ * `GET /v1/balance` · effect: read · idempotency: natural · refused: declined
  */
 export declare function getBalance(
   transport: Transport,

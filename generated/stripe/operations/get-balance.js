@@ -69,6 +69,9 @@ export const getBalancePlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "declined": {}
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetCustomerInput = Operations["getCustomer"]["input"];
-export type GetCustomerResult = ResultOf<Operations["getCustomer"]["results"], 200>;
+export type GetCustomerResult = ResultOf<Operations["getCustomer"]["results"], 200, Operations["getCustomer"]["refusals"]>;
 
 /**
  * One customer.
  *
- * `GET /v1/customers/{customer}` · effect: read · idempotency: natural
+ * `GET /v1/customers/{customer}` · effect: read · idempotency: natural · refused: notFound, declined
  */
 export declare function getCustomer(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetPaymentIntentInput = Operations["getPaymentIntent"]["input"];
-export type GetPaymentIntentResult = ResultOf<Operations["getPaymentIntent"]["results"], 200>;
+export type GetPaymentIntentResult = ResultOf<Operations["getPaymentIntent"]["results"], 200, Operations["getPaymentIntent"]["refusals"]>;
 
 /**
  * One payment.
  *
- * `GET /v1/payment_intents/{intent}` · effect: read · idempotency: natural
+ * `GET /v1/payment_intents/{intent}` · effect: read · idempotency: natural · refused: notFound, declined
  */
 export declare function getPaymentIntent(
   transport: Transport,

@@ -82,6 +82,14 @@ export const getPaymentIntentPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    },
+    "declined": {}
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListCustomersInput = Operations["listCustomers"]["input"];
-export type ListCustomersResult = ResultOf<Operations["listCustomers"]["results"], 200>;
+export type ListCustomersResult = ResultOf<Operations["listCustomers"]["results"], 200, Operations["listCustomers"]["refusals"]>;
 
 /**
  * Customers, newest first.
  *
- * `GET /v1/customers` · effect: read · idempotency: natural
+ * `GET /v1/customers` · effect: read · idempotency: natural · refused: declined
  */
 export declare function listCustomers(
   transport: Transport,

@@ -156,6 +156,9 @@ export const listCustomersPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "declined": {}
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListPaymentIntentsInput = Operations["listPaymentIntents"]["input"];
-export type ListPaymentIntentsResult = ResultOf<Operations["listPaymentIntents"]["results"], 200>;
+export type ListPaymentIntentsResult = ResultOf<Operations["listPaymentIntents"]["results"], 200, Operations["listPaymentIntents"]["refusals"]>;
 
 /**
  * Payments, newest first.
  *
- * `GET /v1/payment_intents` · effect: read · idempotency: natural
+ * `GET /v1/payment_intents` · effect: read · idempotency: natural · refused: declined
  */
 export declare function listPaymentIntents(
   transport: Transport,

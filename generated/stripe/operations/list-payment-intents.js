@@ -152,6 +152,9 @@ export const listPaymentIntentsPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "declined": {}
   }
 };
 

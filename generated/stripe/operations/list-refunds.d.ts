@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type ListRefundsInput = Operations["listRefunds"]["input"];
-export type ListRefundsResult = ResultOf<Operations["listRefunds"]["results"], 200>;
+export type ListRefundsResult = ResultOf<Operations["listRefunds"]["results"], 200, Operations["listRefunds"]["refusals"]>;
 
 /**
  * Refunds of a payment.
  *
- * `GET /v1/refunds` · effect: read · idempotency: natural
+ * `GET /v1/refunds` · effect: read · idempotency: natural · refused: declined
  */
 export declare function listRefunds(
   transport: Transport,

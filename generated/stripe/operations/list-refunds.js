@@ -152,6 +152,9 @@ export const listRefundsPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "declined": {}
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type UpdateCustomerInput = Operations["updateCustomer"]["input"];
-export type UpdateCustomerResult = ResultOf<Operations["updateCustomer"]["results"], 200>;
+export type UpdateCustomerResult = ResultOf<Operations["updateCustomer"]["results"], 200, Operations["updateCustomer"]["refusals"]>;
 
 /**
  * Sets what is given and leaves the rest.
  *
- * `POST /v1/customers/{customer}` · effect: update · idempotency: header Idempotency-Key
+ * `POST /v1/customers/{customer}` · effect: update · idempotency: header Idempotency-Key · refused: notFound, declined
  */
 export declare function updateCustomer(
   transport: Transport,

@@ -90,6 +90,14 @@ export const updateCustomerPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    },
+    "declined": {}
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CloseTicketInput = Operations["closeTicket"]["input"];
-export type CloseTicketResult = ResultOf<Operations["closeTicket"]["results"], 200>;
+export type CloseTicketResult = ResultOf<Operations["closeTicket"]["results"], 200, Operations["closeTicket"]["refusals"]>;
 
 /**
  * Closes a ticket; it stays readable. Closing twice changes nothing.
  *
- * `POST /tickets/{ticketId}/close` · effect: update · idempotency: natural
+ * `POST /tickets/{ticketId}/close` · effect: update · idempotency: natural · refused: conflict, notFound
  */
 export declare function closeTicket(
   transport: Transport,

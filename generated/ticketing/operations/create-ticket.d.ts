@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type CreateTicketInput = Operations["createTicket"]["input"];
-export type CreateTicketResult = ResultOf<Operations["createTicket"]["results"], 201>;
+export type CreateTicketResult = ResultOf<Operations["createTicket"]["results"], 201, Operations["createTicket"]["refusals"]>;
 
 /**
  * Opens a ticket. Sent twice, it opens two.
  *
- * `POST /tickets` · effect: create · idempotency: none
+ * `POST /tickets` · effect: create · idempotency: none · refused: conflict, notFound
  */
 export declare function createTicket(
   transport: Transport,

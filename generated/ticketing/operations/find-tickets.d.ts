@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type FindTicketsInput = Operations["findTickets"]["input"];
-export type FindTicketsResult = ResultOf<Operations["findTickets"]["results"], 200>;
+export type FindTicketsResult = ResultOf<Operations["findTickets"]["results"], 200, Operations["findTickets"]["refusals"]>;
 
 /**
  * Tickets, newest first, page by page.
  *
- * `GET /tickets` · effect: read · idempotency: natural
+ * `GET /tickets` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function findTickets(
   transport: Transport,

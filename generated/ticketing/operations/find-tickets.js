@@ -120,6 +120,18 @@ export const findTicketsPlan = {
         "mediaType": "application/json"
       }
     ]
+  },
+  "refusals": {
+    "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    },
+    "notFound": {
+      "schema": {
+        "$ref": "#/$defs/Error"
+      }
+    }
   }
 };
 

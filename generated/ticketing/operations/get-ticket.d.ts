@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetTicketInput = Operations["getTicket"]["input"];
-export type GetTicketResult = ResultOf<Operations["getTicket"]["results"], 200>;
+export type GetTicketResult = ResultOf<Operations["getTicket"]["results"], 200, Operations["getTicket"]["refusals"]>;
 
 /**
  * One ticket.
  *
- * `GET /tickets/{ticketId}` · effect: read · idempotency: natural
+ * `GET /tickets/{ticketId}` · effect: read · idempotency: natural · refused: conflict, notFound
  */
 export declare function getTicket(
   transport: Transport,

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type SendNoticeInput = Operations["sendNotice"]["input"];
-export type SendNoticeResult = ResultOf<Operations["sendNotice"]["results"], 200 | 202 | 204>;
+export type SendNoticeResult = ResultOf<Operations["sendNotice"]["results"], 200 | 202 | 204, Operations["sendNotice"]["refusals"]>;
 
 /**
  * Sends a notice; the receiver knows one it has seen by its webhook-id.
  *
- * `POST /{hook}` · effect: send · idempotency: header webhook-id
+ * `POST /{hook}` · effect: send · idempotency: header webhook-id · refused: notFound
  */
 export declare function sendNotice(
   transport: Transport,

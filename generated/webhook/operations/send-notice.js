@@ -81,6 +81,9 @@ export const sendNoticePlan = {
         "status": "429"
       }
     ]
+  },
+  "refusals": {
+    "notFound": {}
   }
 };
 

@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type DeleteTicketInput = Operations["deleteTicket"]["input"];
-export type DeleteTicketResult = ResultOf<Operations["deleteTicket"]["results"], 204>;
+export type DeleteTicketResult = ResultOf<Operations["deleteTicket"]["results"], 204, Operations["deleteTicket"]["refusals"]>;
 
 /**
  * Takes a ticket away; it can be taken back for 30 days.
  *
- * `DELETE /api/v2/tickets/{ticket_id}` · effect: delete · idempotency: natural
+ * `DELETE /api/v2/tickets/{ticket_id}` · effect: delete · idempotency: natural · refused: notFound
  */
 export declare function deleteTicket(
   transport: Transport,

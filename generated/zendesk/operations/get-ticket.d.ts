@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type GetTicketInput = Operations["getTicket"]["input"];
-export type GetTicketResult = ResultOf<Operations["getTicket"]["results"], 200>;
+export type GetTicketResult = ResultOf<Operations["getTicket"]["results"], 200, Operations["getTicket"]["refusals"]>;
 
 /**
  * One ticket.
  *
- * `GET /api/v2/tickets/{ticket_id}` · effect: read · idempotency: natural
+ * `GET /api/v2/tickets/{ticket_id}` · effect: read · idempotency: natural · refused: notFound
  */
 export declare function getTicket(
   transport: Transport,

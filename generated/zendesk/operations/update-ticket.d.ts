@@ -3,12 +3,12 @@ import type { CallOptions, OperationPlan, ResultOf, Transport } from '../call.js
 import type { Operations } from '../types.js';
 
 export type UpdateTicketInput = Operations["updateTicket"]["input"];
-export type UpdateTicketResult = ResultOf<Operations["updateTicket"]["results"], 200>;
+export type UpdateTicketResult = ResultOf<Operations["updateTicket"]["results"], 200, Operations["updateTicket"]["refusals"]>;
 
 /**
  * Sets what is given and leaves the rest.
  *
- * `PUT /api/v2/tickets/{ticket_id}` · effect: update · idempotency: natural
+ * `PUT /api/v2/tickets/{ticket_id}` · effect: update · idempotency: natural · refused: notFound
  */
 export declare function updateTicket(
   transport: Transport,

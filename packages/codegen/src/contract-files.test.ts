@@ -1,6 +1,10 @@
-import { planOperation } from '@tenon/pipeline';
+import type { OperationPlan } from '@tenon/connector';
+import type { Operation } from '@tenon/contract';
+import { planAdapterOperation } from '@tenon/pipeline';
+import type { JsonSchema } from '@tenon/schema';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { bareManifest } from './bare-manifest.ts';
 import { type ContractInput, contractFiles } from './contract-files.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { definitionsOfAnyShape } from './testing/definitions-of-any-shape.ts';
@@ -9,7 +13,7 @@ import { packageFolder } from './testing/package-folder.ts';
 import { strictErrors } from './testing/strict-errors.ts';
 
 const generate = (input: Partial<ContractInput> = {}): Promise<GeneratedFile[]> =>
-  contractFiles(planOperation, { contract: everything(), ...input });
+  contractFiles(planAdapterOperation, { contract: everything(), ...input });
 
 /** Calls with the types they must have; a line marked must not compile. */
 const USE = `
@@ -62,6 +66,96 @@ test('everything compiles strictly, and calls have the types of the contract', a
   const files = await generate({ usage: everythingUsed });
   const declarations = files.filter(({ path }) => path.endsWith('.d.ts') || path.endsWith('.js'));
   expect(await strictErrors([...declarations, { path: 'use.ts', text: USE }])).toEqual([]);
+});
+
+/** What a caller knows of an answer that says no. */
+const REFUSED_USE = `
+import { createEverything, type Transport } from './generated/everything/index.js';
+declare const transport: Transport;
+const api = createEverything(transport);
+
+export async function use(): Promise<string | null> {
+  const paid = await api.ordersGet_2({ body: { kind: 'a', secret: 's', state: 'open', at: '' } });
+  if (paid.ok) return null;
+  if (paid.refused === undefined) return paid.failure.code;
+  if (paid.refused.code === 'declined') {
+    const status: 402 = paid.refused.status;
+    // @ts-expect-error no such field
+    paid.refused.body.raeson;
+    return status + paid.refused.body.reason;
+  }
+  if (paid.refused.code === 'gone') { const none: null = paid.refused.body; void none; }
+  if (paid.refused.code === 'throttled') { const status: number = paid.refused.status; void status; }
+  // @ts-expect-error no refusal of this operation has such a name
+  if (paid.refused.code === 'lost') return null;
+  const one = await api.ordersGet({ id: 'o1' });
+  // @ts-expect-error the contract declares no refusal, and the connector names none
+  if (!one.ok && one.refused !== undefined) return one.refused.code;
+  const csv = await api.exportCsvStream({}, { receive: async () => {} });
+  switch (csv.ok ? undefined : csv.refused?.code) {
+    case 'notFound': return csv.ok ? null : (csv.refused?.body.why ?? null);
+    case 'conflict': return null;
+    default: return null;
+  }
+}
+`;
+
+/** Refusals by rules of the operation, by its contract alone, and none. */
+function refusing(): Pick<ContractInput, 'contract' | 'manifest'> {
+  const contract = everything();
+  const json = (schema: JsonSchema) => [{ type: 'application/json', schema, examples: {} }];
+  const declares = (id: string, status: string, schema: JsonSchema): [string, Operation] => {
+    const operation = contract.operations.get(id)!;
+    if (operation.kind !== 'http') throw new Error(`${id} is a message`);
+    const response = { status, headers: [], content: json(schema) };
+    return [id, { ...operation, responses: [...operation.responses, response] }];
+  };
+  const reason = { type: 'object', required: ['reason'], properties: { reason: { type: 'string' } } };
+  const why = { type: 'object', required: ['why'], properties: { why: { $ref: '#/$defs/Why' } } };
+  return {
+    contract: {
+      ...contract,
+      definitions: { ...contract.definitions, Why: { type: 'string' } },
+      operations: new Map([
+        ...contract.operations,
+        declares('orders-get', '402', reason),
+        declares('export/csv', 'default', why),
+      ]),
+    },
+    manifest: {
+      ...bareManifest(contract),
+      operations: {
+        'orders-get': {
+          effect: 'create',
+          scopes: [],
+          idempotency: { mode: 'none' },
+          failures: [
+            { status: '402', class: 'permanent', refusal: 'declined' },
+            { status: '410', class: 'permanent', refusal: 'gone' },
+            { status: '4xx', when: "'x' in headers", class: 'validation', refusal: 'throttled' },
+          ],
+        },
+      },
+    },
+  };
+}
+
+describe('refusals that have a name', () => {
+  test('are a union by code, each with its statuses and body', async () => {
+    const files = await generate(refusing());
+    const declarations = files.filter(({ path }) => path.endsWith('.d.ts') || path.endsWith('.js'));
+    expect(await strictErrors([...declarations, { path: 'use.ts', text: REFUSED_USE }])).toEqual([]);
+  });
+
+  test('are in the plan that a transport gets, with the definitions that their bodies refer to', async () => {
+    await using folder = await packageFolder(await generate(refusing()));
+    const { completePlan } = await folder.load('generated/everything/call.js');
+    const { exportCsvPlan } = await folder.load('generated/everything/operations/export-csv.js');
+    // The generated function, of the type that its declarations give.
+    const plan = await (completePlan as (plan: unknown) => Promise<OperationPlan>)(exportCsvPlan);
+    const schema = expect.objectContaining({ required: ['why'], $defs: { Why: { type: 'string' } } });
+    expect(plan.refusals).toEqual({ conflict: { schema }, notFound: { schema } });
+  });
 });
 
 test('the same input gives the same bytes, whatever was generated before', async () => {

@@ -1,5 +1,5 @@
 import { digestOf } from '@tenon/model';
-import { planOperation } from '@tenon/pipeline';
+import { planAdapterOperation } from '@tenon/pipeline';
 import { expect, test } from 'vitest';
 import { contractFiles } from './contract-files.ts';
 import { GENERATOR } from './generated-file.ts';
@@ -8,9 +8,9 @@ import { messageContract } from './testing/message-contract.ts';
 
 test('the revision is that of what is generated now: when it fails, put the new one into generated-file.ts', async () => {
   const files = await Promise.all([
-    contractFiles(planOperation, { contract: everything(), usage: everythingUsed }),
-    contractFiles(planOperation, { contract: everything() }),
-    contractFiles(planOperation, { contract: messageContract() }),
+    contractFiles(planAdapterOperation, { contract: everything(), usage: everythingUsed }),
+    contractFiles(planAdapterOperation, { contract: everything() }),
+    contractFiles(planAdapterOperation, { contract: messageContract() }),
   ]);
   expect(GENERATOR.revision).toBe(digestOf(files).slice('sha256:'.length, 'sha256:'.length + 12));
 });

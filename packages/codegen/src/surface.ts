@@ -1,4 +1,10 @@
-import { type ConnectorManifest, type HttpBinding, isStreamable, type OperationPlan } from '@tenon/connector';
+import {
+  type ConnectorManifest,
+  type HttpBinding,
+  isStreamable,
+  type OperationPlan,
+  refusalsOf,
+} from '@tenon/connector';
 import type { Contract, EventDefinition, Named, Operation } from '@tenon/contract';
 import { isObject } from '@tenon/model';
 import {
@@ -39,6 +45,16 @@ export interface SurfaceOperation {
   readonly stream?: { readonly identifier: string; readonly sends: boolean; readonly receives: boolean };
   /** What each status of success answers with; `default` where the contract declares no such status. Refusals are failures. */
   readonly results: readonly SurfaceResult[];
+  /** Failures that have a name and, by it, a body. */
+  readonly refusals: readonly SurfaceRefusal[];
+}
+
+export interface SurfaceRefusal {
+  readonly code: string;
+  /** Absent: more than are written out. */
+  readonly statuses?: readonly number[];
+  /** Absent: nothing is known of its body, and it is not read. */
+  readonly schema?: JsonSchema;
 }
 
 export interface SurfaceResult {
@@ -93,6 +109,7 @@ export function surfaceOf(
       input: directed.input,
       inputRequired: isSchemaObject(directed.input) && (directed.input.required ?? []).length > 0,
       results: resultsOf(directed),
+      refusals: refusalsIn(directed),
     });
   }
   // After all operations, so that no operation loses its name to one of these.
@@ -129,8 +146,9 @@ export function surfaceOf(
 }
 
 /** Schemas of all that an operation may be answered with. */
-function receivedBy({ result, http }: OperationPlan): readonly JsonSchema[] {
-  return [result, ...(http?.responses ?? []).flatMap(({ schema }) => (schema === undefined ? [] : [schema]))];
+function receivedBy({ result, http, refusals = {} }: OperationPlan): readonly JsonSchema[] {
+  const others = [...(http?.responses ?? []), ...Object.values(refusals)];
+  return [result, ...others.flatMap(({ schema }) => (schema === undefined ? [] : [schema]))];
 }
 
 function bytesOf({ http, transport }: OperationPlan): {
@@ -269,6 +287,14 @@ function directedPlan(
     ...plan,
     input,
     result: received(plan.result),
+    ...(plan.refusals && {
+      refusals: Object.fromEntries(
+        Object.entries(plan.refusals).map(([code, { schema }]) => [
+          code,
+          schema === undefined ? {} : { schema: received(schema) },
+        ]),
+      ),
+    }),
     ...(plan.http && {
       http: {
         ...plan.http,
@@ -321,6 +347,18 @@ function resultsOf(plan: OperationPlan): SurfaceResult[] {
     status: response.status,
     schema: bodySchema(response),
   }));
+}
+
+function refusalsIn({ refusals = {}, failures }: OperationPlan): SurfaceRefusal[] {
+  const statuses = refusalsOf(failures);
+  return Object.entries(refusals).map(([code, { schema }]) => {
+    const numbers = (statuses.get(code) ?? []).map(Number);
+    return {
+      code,
+      ...(numbers.length > 0 && numbers.every(Number.isInteger) && { statuses: numbers }),
+      ...(schema !== undefined && { schema }),
+    };
+  });
 }
 
 function successesOf({ responses }: HttpBinding): HttpBinding['responses'] {

@@ -61,7 +61,7 @@ export { PAGING_ROLES, type PagingRole, pagingRole } from './paging-words.ts';
 export { cursorText, isAfter } from './poll-cursor.ts';
 export { pollInput } from './poll-input.ts';
 export { pollSource } from './poll-source.ts';
-export { refusalsOf } from './refusals.ts';
+export { refusalOfClass, refusalsOf } from './refusals.ts';
 export type { BreakerState } from './resilience/breaker.ts';
 export type { DeprecationNotice } from './resilience/deprecation.ts';
 export {

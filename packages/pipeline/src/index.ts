@@ -36,6 +36,7 @@ export { type PolicySpec, readPolicies } from './load/policies.ts';
 export type { SecretsConfig, VaultConfig } from './load/secrets-config.ts';
 export { memoryWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from './load/workspace-files.ts';
 export type * from './plan.ts';
+export { planAdapterOperation } from './plan-adapter-operation.ts';
 export { planHash } from './plan-hash.ts';
 export { planOperation } from './plan-operation.ts';
 export { planPublications } from './plan-publication.ts';

@@ -55,6 +55,7 @@ function operationView(surface: Surface, entry: SurfaceOperation): OperationView
   const results = entry.results.map(({ status }) => status);
   const id = JSON.stringify(operation.id);
   const statuses = results.map(statusKey);
+  const refusals = entry.refusals.length > 0 ? `Operations[${id}]["refusals"]` : undefined;
   const docs = docsOf(operation, entry.plan);
   return {
     header: headerLine(surface.contract, `operation ${operation.id}`),
@@ -66,19 +67,27 @@ function operationView(surface: Surface, entry: SurfaceOperation): OperationView
     optionalInput: entry.inputRequired ? '' : '?',
     ...(statuses.length > 0
       ? {
-          result: `ResultOf<Operations[${id}]["results"], ${statuses.join(' | ')}>`,
+          result: `ResultOf<${[`Operations[${id}]["results"]`, statuses.join(' | '), refusals].filter(isGiven).join(', ')}>`,
           resultImport: 'ResultOf',
         }
-      : { result: 'Unanswered', resultImport: 'Unanswered' }),
+      : {
+          result: refusals === undefined ? 'Unanswered' : `Unanswered<${refusals}>`,
+          resultImport: 'Unanswered',
+        }),
     plan: literal(plan),
-    ...streamView(entry, id),
+    ...streamView(entry, id, refusals),
   };
+}
+
+function isGiven(text: string | undefined): text is string {
+  return text !== undefined;
 }
 
 /** Statuses that answer with values keep their bodies; those of bytes give what was received. */
 function streamView(
   { stream, typeName, results: answers, plan }: SurfaceOperation,
   id: string,
+  refusals: string | undefined,
 ): Pick<OperationView, 'stream' | 'streamImports'> {
   if (stream === undefined) return { stream: false, streamImports: '' };
   const results = `Operations[${id}]["results"]`;
@@ -92,8 +101,10 @@ function streamView(
   };
   const bytes = keysOf((mediaType) => mediaType === undefined || isStreamable(mediaType));
   const values = keysOf((mediaType) => mediaType !== undefined && !isStreamable(mediaType));
-  const success = values === undefined ? bytes : `${bytes}, ${values}`;
-  const called = stream.receives ? `StreamedResultOf<${results}, ${success}>` : `${typeName}Result`;
+  const given = refusals === undefined ? [bytes, values] : [bytes, values ?? 'never', refusals];
+  const called = stream.receives
+    ? `StreamedResultOf<${[results, ...given].filter(isGiven).join(', ')}>`
+    : `${typeName}Result`;
   const imports = [
     ...(stream.receives ? ['BodyReceiver'] : []),
     ...(stream.sends ? ['BodyToSend'] : []),
@@ -118,7 +129,13 @@ function docsOf(operation: Operation, plan: SurfaceOperation['plan']): string[] 
       text !== undefined && text.trim() !== '' && all.indexOf(text) === index,
   );
   const keep = plan.idempotency.mode === 'header' ? `header ${plan.idempotency.name}` : plan.idempotency.mode;
-  const facts = [`\`${addressOf(operation)}\``, `effect: ${plan.effect}`, `idempotency: ${keep}`].join(' · ');
+  const names = Object.keys(plan.refusals ?? {});
+  const facts = [
+    `\`${addressOf(operation)}\``,
+    `effect: ${plan.effect}`,
+    `idempotency: ${keep}`,
+    ...(names.length > 0 ? [`refused: ${names.join(', ')}`] : []),
+  ].join(' · ');
   const lines = [
     ...told.flatMap((text) => [...commentLines(text, DOC_LINES_MAX), '']),
     commentLine(facts),

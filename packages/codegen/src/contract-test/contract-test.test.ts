@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ConnectorManifest } from '@tenon/connector';
 import type { ContractUsage } from '@tenon/contract';
-import { planOperation } from '@tenon/pipeline';
+import { planAdapterOperation } from '@tenon/pipeline';
 import type { JsonSchema } from '@tenon/schema';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { bareManifest } from '../bare-manifest.ts';
@@ -250,7 +250,7 @@ describe('a generated contract test', () => {
   let generated: PackageFolder;
   let folder: string;
   beforeAll(async () => {
-    const files = await contractFiles(planOperation, { contract, usage });
+    const files = await contractFiles(planAdapterOperation, { contract, usage });
     generated = await packageFolder([...files, { path: 'vitest.config.mjs', text: CONFIG }]);
     folder = generated.folder;
   });
@@ -368,7 +368,7 @@ describe('a generated contract test whose provider is slow', () => {
 
   /** Asks for what goes to the provider itself, which takes longer than the connector gives the vendor. */
   async function run(status: number): Promise<string> {
-    const files = await contractFiles(planOperation, {
+    const files = await contractFiles(planAdapterOperation, {
       contract,
       manifest: quick,
       usage: usage.filter(({ target }) => 'operation' in target && target.operation === 'addScan'),
@@ -406,7 +406,7 @@ describe('a generated contract test of operations with headers beside their inpu
       ...use('response', '/id', undefined, operation),
       contract: 'guarded',
     }));
-    const files = await contractFiles(planOperation, {
+    const files = await contractFiles(planAdapterOperation, {
       contract: guarded,
       manifest: guardedManifest,
       usage: reads,

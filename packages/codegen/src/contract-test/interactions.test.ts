@@ -1,6 +1,6 @@
 import type { ContractUsage } from '@tenon/contract';
 import type { JsonObject } from '@tenon/model';
-import { planOperation } from '@tenon/pipeline';
+import { planAdapterOperation } from '@tenon/pipeline';
 import { expect, test } from 'vitest';
 import { contractFiles } from '../contract-files.ts';
 import { answers, contractOf } from '../testing/contract-of.ts';
@@ -60,7 +60,7 @@ test('what is read of a refusal is not asked of the answer of success', async ()
     access: 'read',
   };
   const read = async (usage: readonly ContractUsage[]): Promise<string> => {
-    const files = await contractFiles(planOperation, { contract, usage });
+    const files = await contractFiles(planAdapterOperation, { contract, usage });
     return files.find(({ path }) => path.endsWith('/interactions.js'))!.text;
   };
   expect(await read([written('/state'), refused])).toContain('"reads": []');
@@ -71,7 +71,7 @@ test('what is read of a refusal is not asked of the answer of success', async ()
 /** The body that the contract test of this usage sends. */
 async function sent(usage: readonly ContractUsage[], given?: JsonObject): Promise<unknown> {
   const inputs = given && { inputs: { changeOrder: given } };
-  const files = await contractFiles(planOperation, { contract, usage, ...inputs });
+  const files = await contractFiles(planAdapterOperation, { contract, usage, ...inputs });
   const { text } = files.find(({ path }) => path.endsWith('/interactions.js'))!;
   const { interactions } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
   return interactions[0].input.body;

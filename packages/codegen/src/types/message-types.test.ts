@@ -1,5 +1,5 @@
 import type { MessageOperation } from '@tenon/contract';
-import { planOperation } from '@tenon/pipeline';
+import { planAdapterOperation } from '@tenon/pipeline';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { contractFiles } from '../contract-files.ts';
@@ -30,7 +30,7 @@ export async function use(): Promise<void> {
 `;
 
 test('messages are typed as their contract says, and no name of theirs takes one of ours', async () => {
-  const files = await contractFiles(planOperation, { contract: messageContract() });
+  const files = await contractFiles(planAdapterOperation, { contract: messageContract() });
   const declarations = files.filter(({ path }) => path.endsWith('.d.ts'));
   expect(await strictErrors([...declarations, { path: 'use.ts', text: USE }])).toEqual([]);
 });
@@ -47,7 +47,7 @@ test('whatever the schemas, the types compile', { timeout: 120_000 }, async () =
         const payload = { $ref: `#/$defs/${encodeURIComponent(name.replace('/', '~1'))}` };
         return { ...operation, messages: [{ ...operation.messages[0]!, payload }] };
       });
-      const made = await contractFiles(planOperation, {
+      const made = await contractFiles(planAdapterOperation, {
         contract: {
           ...contract,
           operations: new Map(operations.map((operation) => [operation.id, operation])),

@@ -1,4 +1,4 @@
-import { planOperation } from '@tenon/pipeline';
+import { planAdapterOperation } from '@tenon/pipeline';
 import type { JsonSchema } from '@tenon/schema';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -17,7 +17,7 @@ const typesOf = (definitions: Record<string, JsonSchema>): Promise<string> => {
       ...answers({ $ref: `#/$defs/${encodeURIComponent(name)}` }),
     })),
   });
-  return openapiTypes(surfaceOf(contract, bareManifest(contract), planOperation));
+  return openapiTypes(surfaceOf(contract, bareManifest(contract), planAdapterOperation));
 };
 
 /** The definitions, and expressions that must or must not be of type `Schemas[…]`. */

@@ -1,6 +1,6 @@
 import { definitionName, type JsonSchema } from '@tenon/schema';
 import type { GlobalContext, SchemaObject as UpstreamSchema } from 'openapi-typescript';
-import type { Surface } from '../surface.ts';
+import type { Surface, SurfaceRefusal } from '../surface.ts';
 import { compilable } from './compilable.ts';
 import { resolvable } from './recursion.ts';
 import { type TypeableObject, type TypeableSchema, typeable } from './typeable.ts';
@@ -75,7 +75,7 @@ export async function openapiTypes(surface: Surface): Promise<string> {
   const aliases = [...aliasNames].map(([name, alias]) =>
     factory.createTypeAliasDeclaration(undefined, alias, undefined, typeOf(definitions.get(name)!)),
   );
-  const operations = surface.operations.map(({ operation, input, results }) =>
+  const operations = surface.operations.map(({ operation, input, results, refusals }) =>
     member(
       operation.id,
       {},
@@ -88,8 +88,9 @@ export async function openapiTypes(surface: Surface): Promise<string> {
             properties: Object.fromEntries(results.map(({ status, schema }) => [status, typeable(schema)])),
             required: results.map(({ status }) => status),
           },
+          ...(refusals.length > 0 && { refusals: refusalsType(refusals) }),
         },
-        required: ['input', 'results'],
+        required: ['input', 'results', ...(refusals.length > 0 ? ['refusals'] : [])],
       }),
     ),
   );
@@ -103,6 +104,25 @@ export async function openapiTypes(surface: Surface): Promise<string> {
   ];
   const text = upstream.astToString(nodes);
   return compilable(text.includes('WithRequired<') ? text + WITH_REQUIRED : text);
+}
+
+function refusalsType(refusals: readonly SurfaceRefusal[]): TypeableObject {
+  const members = refusals.map(({ code, statuses, schema }): [string, TypeableObject] => [
+    code,
+    {
+      type: 'object',
+      properties: {
+        status: typeable(statuses === undefined ? { type: 'integer' } : { enum: [...statuses] }),
+        body: typeable(schema ?? { type: 'null' }),
+      },
+      required: ['status', 'body'],
+    },
+  ]);
+  return {
+    type: 'object',
+    properties: Object.fromEntries(members),
+    required: refusals.map(({ code }) => code),
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { planOperation } from '@tenon/pipeline';
+import { planAdapterOperation } from '@tenon/pipeline';
 import { expect, test } from 'vitest';
 import { contractFiles } from '../contract-files.ts';
 import { everything, everythingUsed } from '../testing/everything.ts';
@@ -17,7 +17,7 @@ test('a validator more takes no line from the others, and nothing is numbered', 
     const usage = everythingUsed.filter(
       ({ target }) => target.kind !== 'event' && operations.includes(target.operation),
     );
-    const files = await contractFiles(planOperation, { contract: everything(), usage });
+    const files = await contractFiles(planAdapterOperation, { contract: everything(), usage });
     return files.find(({ path }) => path.endsWith('validators.js'))!.text.split('\n');
   };
   const named = [

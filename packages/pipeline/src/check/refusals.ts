@@ -1,5 +1,5 @@
-import { refusalsOf } from '@tenon/connector';
-import type { HttpOperation, Response } from '@tenon/contract';
+import { type OperationPlan, refusalOfClass, refusalsOf } from '@tenon/connector';
+import type { Contract, HttpOperation, Response } from '@tenon/contract';
 import { ANY, lookup, membersOf, objectOf, references, type Type, union } from '@tenon/expression';
 import { type Diagnostic, didYouMean } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
@@ -38,6 +38,39 @@ export function knownRefusals({ plan }: ResolvedCall): ReadonlyMap<string, reado
   return plan.http === undefined ? new Map() : refusalsOf(plan.failures);
 }
 
+/**
+ * All refusals of an operation that contract or manifest know, with the schemas of their bodies: for callers that are no steps. `notFound` and
+ * `conflict`, which HTTP itself names, are among them where the contract declares such an answer, or a rule gives one.
+ */
+export function refusalsOfOperation(
+  contract: Contract,
+  operation: HttpOperation,
+  plan: Pick<OperationPlan, 'failures'>,
+): readonly TakenRefusal[] {
+  const named = new Set(plan.failures.map((rule) => rule.refusal ?? refusalOfClass(rule.class)));
+  return [...refusalsOf(plan.failures)].flatMap(([code, statuses]) => {
+    const refusal = refusalWith(contract, operation, code, statuses);
+    return named.has(code) || refusal.responses.length > 0 ? [refusal] : [];
+  });
+}
+
+function refusalWith(
+  contract: Contract,
+  operation: HttpOperation,
+  code: string,
+  statuses: readonly string[],
+): TakenRefusal {
+  const responses = [...new Set(statuses.flatMap((status) => responsesTo(operation, status)))];
+  const schema = responseUnion(contract, responses);
+  const numbers = statuses.map(Number);
+  return {
+    code,
+    responses: responses.map(({ status }) => status),
+    ...(schema !== undefined && { schema }),
+    ...(numbers.every(Number.isInteger) && { statuses: numbers }),
+  };
+}
+
 const takenByPlan = new WeakMap<ResolvedCall['plan'], Map<string, TakenRefusal>>();
 
 /** Made once for each operation: its schema is compared, and its type kept, by identity. */
@@ -51,15 +84,7 @@ function taken(
   takenByPlan.set(plan, made);
   const known = made.get(code);
   if (known) return [known];
-  const responses = [...new Set(statuses.flatMap((status) => responsesTo(operation, status)))];
-  const schema = responseUnion(contract, responses);
-  const numbers = statuses.map(Number);
-  const one: TakenRefusal = {
-    code,
-    responses: responses.map(({ status }) => status),
-    ...(schema !== undefined && { schema }),
-    ...(numbers.every(Number.isInteger) && { statuses: numbers }),
-  };
+  const one = refusalWith(contract, operation, code, statuses);
   made.set(code, one);
   return [one];
 }

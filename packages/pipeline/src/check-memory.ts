@@ -219,7 +219,7 @@ function checkSpec(spec: PipelineSpec, base: CheckBase, interfaces: Interfaces) 
     ...(team !== undefined && { team }),
     steps: allSteps(spec.steps).length,
     expressions: data.expressions,
-    facts: factsOf(model, data.connectionRead),
+    facts: factsOf(model, data),
     ...(!spec.reconciliation && { interface: interfaceOf(spec) }),
     relied: reliedOn(
       [

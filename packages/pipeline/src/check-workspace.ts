@@ -70,7 +70,7 @@ export function checkWorkspace(
     const readsHeaders = data.usage.some(
       ({ access, target }) => access === 'read' && target.kind === 'event' && target.part === 'headers',
     );
-    const plan = compilePipeline(model, policies, classed, plans, readsHeaders);
+    const plan = compilePipeline(model, policies, classed, plans, data, readsHeaders);
     if (plan) plans.set(plan.pipeline, plan);
   }
   let usage: readonly ContractUsage[] | undefined;

@@ -3,16 +3,27 @@ import { parseTemplate, type ValueTemplate } from '@tenon/expression';
 import { compareText, isObject, type Json } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import { betweenReadAndWrite } from './check/based-on.ts';
+import { calledOver } from './check/called-over.ts';
 import type { ResolvedCall, ResolvedEvent } from './check/catalog.ts';
 import { classedMembers } from './check/classed-members.ts';
 import { classPointers } from './check/classes.ts';
+import type { DataCheck } from './check/data.ts';
 import { madeAgain } from './check/made-again.ts';
 import type { PipelineModel } from './check/model.ts';
 import { inputSource } from './check/payloads.ts';
 import { stepResultSource, takenRefusals } from './check/refusals.ts';
 import { retryPlan } from './check/retry.ts';
 import type { PolicySpec } from './load/policies.ts';
-import type { ApproveStep, FreshPlan, Plan, PlanEvent, PlanStep, ProbePlan, RetryPlan } from './plan.ts';
+import type {
+  ApproveStep,
+  ConnectionChoice,
+  FreshPlan,
+  Plan,
+  PlanEvent,
+  PlanStep,
+  ProbePlan,
+  RetryPlan,
+} from './plan.ts';
 import { planHash } from './plan-hash.ts';
 import {
   allSteps,
@@ -42,6 +53,7 @@ export function compilePipeline(
   classed: ReadonlyMap<string, readonly string[]>,
   /** Plans of the pipelines that it may run. */
   children: ReadonlyMap<string, Plan>,
+  data: Pick<DataCheck, 'over'>,
   /** Does some expression read the headers of the event that starts it? */
   readsHeaders = false,
 ): Plan | undefined {
@@ -174,7 +186,13 @@ export function compilePipeline(
         return {
           ...common,
           kind: 'wait',
-          for: { event: event.name, match: match.source, withinMs: within.value, onExpiry },
+          for: {
+            event: event.name,
+            ...(step.over && { over: step.over.source }),
+            match: match.source,
+            withinMs: within.value,
+            onExpiry,
+          },
         };
       }
       case 'set':
@@ -272,7 +290,7 @@ export function compilePipeline(
       ...common,
       kind: 'call',
       operation: used(call),
-      connection: call.connection,
+      connection: connection(call, step),
       with: template(step.with),
       retry: stepRetry(step, call.plan),
       ...(step.refusals && { refusals: step.refusals.map(({ value }) => value) }),
@@ -290,7 +308,7 @@ export function compilePipeline(
         compensation && {
           compensate: {
             operation: used(compensation),
-            connection: compensation.connection,
+            connection: connection(compensation, step),
             with: template(compensate.with),
             retry: retryPlan(compensate.retry, compensation.plan),
             ...(undoing && { probe: undoing }),
@@ -298,7 +316,7 @@ export function compilePipeline(
               guard && {
                 guard: {
                   operation: used(guard),
-                  connection: guard.connection,
+                  connection: connection(guard, step),
                   with: template(compensate.guard.with),
                   retry: retryPlan(undefined, guard.plan),
                   unchanged: compensate.guard.unchanged.source,
@@ -322,6 +340,11 @@ export function compilePipeline(
         }),
       ...(probe && { probe }),
     };
+  }
+
+  function connection(call: ResolvedCall, step: CallSpec): ConnectionChoice {
+    const { over, connection: named } = call;
+    return over === undefined ? named : { over, among: calledOver(call, step, data) };
   }
 
   function used(call: ResolvedCall): string {

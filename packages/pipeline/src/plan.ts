@@ -95,8 +95,7 @@ export interface CallStep extends StepCommon {
   readonly kind: 'call';
   /** Key into `Plan.operations`. */
   readonly operation: string;
-  /** Name of the connection to use. */
-  readonly connection: string;
+  readonly connection: ConnectionChoice;
   readonly with: ValueTemplate;
   readonly retry: RetryPlan;
   /** Names of the answers of refusal that it takes as a value; the operation says how they look. */
@@ -110,6 +109,9 @@ export interface CallStep extends StepCommon {
   };
   readonly probe?: ProbePlan;
 }
+
+/** The connection of a call: its name, or those of which the expression `over` names one when the call is made. */
+export type ConnectionChoice = string | { readonly over: string; readonly among: readonly string[] };
 
 /** What an answer must not be older than. Expressions over `result`, the answer, and what the step may read. */
 export type FreshPlan =
@@ -139,7 +141,8 @@ export interface RetryPlan {
 
 export interface CompensationPlan {
   readonly operation: string;
-  readonly connection: string;
+  /** Of several: the one that the effect was made over. */
+  readonly connection: ConnectionChoice;
   readonly with: ValueTemplate;
   readonly retry: RetryPlan;
   readonly probe?: ProbePlan;
@@ -151,7 +154,8 @@ export interface CompensationPlan {
 /** What must be so before an effect is undone. */
 export interface GuardPlan {
   readonly operation: string;
-  readonly connection: string;
+  /** As that of the compensation. */
+  readonly connection: ConnectionChoice;
   readonly with: ValueTemplate;
   readonly retry: RetryPlan;
   /** Over `current` and what the compensation may read. */
@@ -194,9 +198,13 @@ export interface WaitStep extends StepCommon {
   readonly for:
     | { readonly durationMs: number }
     | { readonly until: string }
-    /** `match` is over `event` (the run's own), `steps` and `signal` (the payload that came). */
+    /**
+     * `match` is over `event` (the run's own), `steps` and `signal` (the payload that came). `over` names the connection that it must have
+     * come over; absent: any, and none.
+     */
     | {
         readonly event: string;
+        readonly over?: string;
         readonly match: string;
         readonly withinMs: number;
         readonly onExpiry: 'fail' | 'continue';

@@ -59,6 +59,16 @@ const OTHER_ACCOUNT = swap(
 `,
 );
 
+const TOLD_APART = ['key: ${ event', 'key: ${ connection }:${ event'] as const;
+/** Each step does its work for the account of the event. */
+const OVER = [
+  ...['getOrder', 'createCharge', 'createParcel'].map(
+    (operation) =>
+      [`call: shop.${operation}\n`, `call: shop.${operation}\n    over: \${ connection }\n`] as const,
+  ),
+  ['wait: { event: shop.orderPaid,', "wait: { event: shop.orderPaid, over: '${ connection }',"],
+] as const;
+
 const TWO_OPERATORS = config(
   'kind: Workspace',
   "kind: Workspace\nserver: { operators: [{ name: ada, role: operator, token: 'env:ONE' }, { name: finn, role: approver, teams: [finance], token: 'env:TWO' }] }",
@@ -550,6 +560,11 @@ export const ruleCases = {
     },
   },
 
+  'over-unknown': {
+    fires: pipeline('call: shop.getOrder\n', 'call: shop.getOrder\n    over: ${ event.orderId }\n'),
+    on: 'event.orderId',
+    silent: pipeline('call: shop.getOrder\n', 'call: shop.getOrder\n    over: ${ connection }\n'),
+  },
   'connection-absent': {
     // Published by the other pipeline, and by nobody else.
     fires: { [SECOND]: swap("'left:${", "'${ connection }:${")(secondPipeline(READ)) },
@@ -738,12 +753,14 @@ export const ruleCases = {
     ),
   },
   'accounts-not-told-apart': {
-    fires: { [CONFIG]: OTHER_ACCOUNT },
+    fires: { [CONFIG]: OTHER_ACCOUNT, [PIPELINE]: swaps(...OVER) },
     on: '${ event.orderId }:${ event.version }',
-    silent: {
-      [CONFIG]: OTHER_ACCOUNT,
-      [PIPELINE]: swap('key: ${ event', 'key: ${ connection }:${ event'),
-    },
+    silent: { [CONFIG]: OTHER_ACCOUNT, [PIPELINE]: swaps(TOLD_APART, ...OVER) },
+  },
+  'call-over-one-account': {
+    fires: { [CONFIG]: OTHER_ACCOUNT, [PIPELINE]: swaps(TOLD_APART, ...OVER.slice(1)) },
+    on: 'shop.getOrder',
+    silent: { [CONFIG]: OTHER_ACCOUNT, [PIPELINE]: swaps(TOLD_APART, ...OVER) },
   },
   'key-retention-too-short': {
     fires: connector('retention: 24h', 'retention: 4h'),
@@ -1253,8 +1270,7 @@ export const ruleCases = {
     on: 'shop',
     silent: {
       [CONFIG]: (text) =>
-        `${text}  told: { connector: shop, credentials: { key: { token: env:SHOP_KEY } }, webhookSecrets: [env:TOLD_SECRET] }\n`,
-      [PIPELINE]: swap('key: ${ event', 'key: ${ connection }:${ event'),
+        `${swap('    webhookSecrets: [env:SHOP_WEBHOOK_SECRET]\n', '')(text)}  told: { connector: shop, credentials: { key: { token: env:SHOP_KEY } }, webhookSecrets: [env:TOLD_SECRET] }\n`,
     },
   },
   'credential-missing': {

@@ -323,7 +323,8 @@ export interface SignalWait {
 export interface EventWait {
   readonly step: string;
   readonly event: string;
-  matches(payload: Json): boolean;
+  /** `connection`: over which it came, where it came over one. */
+  matches(payload: Json, connection?: string): boolean;
   readonly expiresAtMs: number;
   /** Recorded when it expires. */
   readonly expiryFacts: readonly Fact[];

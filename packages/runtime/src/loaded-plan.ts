@@ -7,7 +7,7 @@ import {
   type ValueTemplate,
 } from '@tenon/expression';
 import type { Failure, Json, JsonObject } from '@tenon/model';
-import type { CallStep, CompensationPlan, Plan, PlanStep } from '@tenon/pipeline';
+import type { CallStep, Plan, PlanStep } from '@tenon/pipeline';
 import { compileValidator, type JsonSchema, type Validator } from '@tenon/schema';
 
 export type Evaluated =
@@ -142,13 +142,21 @@ export function callsOf({ steps }: Plan): readonly PlannedCall[] {
     return [
       ...withProbe(step),
       ...(compensate ? withProbe(compensate) : []),
-      ...(compensate?.guard ? [compensate.guard] : []),
+      ...(compensate?.guard ? withProbe(compensate.guard) : []),
     ];
   });
 }
 
-function withProbe({ connection, operation, probe }: CallStep | CompensationPlan): readonly PlannedCall[] {
-  return [{ connection, operation }, ...(probe ? [{ connection, operation: probe.operation }] : [])];
+/** Over each of the connections that it may choose. */
+function withProbe({
+  connection: choice,
+  operation,
+  probe,
+}: Pick<CallStep, 'connection' | 'operation' | 'probe'>): readonly PlannedCall[] {
+  return (typeof choice === 'string' ? [choice] : choice.among).flatMap((connection) => [
+    { connection, operation },
+    ...(probe ? [{ connection, operation: probe.operation }] : []),
+  ]);
 }
 
 /** The id of the step that was carried out at a place: `book` of `lines[7].book`. */

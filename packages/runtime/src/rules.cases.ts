@@ -46,6 +46,9 @@ const putting = planFor({
   },
   steps: [call('put', 'acme.put')],
 });
+/** Its event comes over `shop`. */
+const chosen = (name: string) =>
+  planFor({ steps: [call('x', 'acme.put', { connection: { over: 'connection', among: [name] } })] });
 const keyed = planFor({ steps: [undoable('one')] });
 const headed = planFor({
   steps: [undoable('one')],
@@ -559,6 +562,10 @@ export const runtimeCases = {
   IDENTITY_VERSION_INVALID: {
     fires: (open) => ordered(open, versioned('null')),
     silent: (open) => ordered(open, versioned('3')),
+  },
+  CONNECTION_NOT_AMONG: {
+    fires: (open) => ordered(open, chosen('eu')),
+    silent: (open) => ordered(open, chosen('shop')),
   },
   PLAN_OPERATION_ABSENT: {
     fires: (open) => ordered(open, planFor({ steps: [call('x', 'acme.nothing')] })),

@@ -383,6 +383,12 @@ export const runtimeRules = {
     why: 'A key names one business event or entity, is stored with each run several times over, and is what people ask by: a text of that length is a whole document, or a sender’s mistake. The event is held for its owner.',
     fix: 'Build `identity.key` and `orderBy` from what identifies the event, and bound that in the contract (`maxLength`), so that its sender is told; then cancel the run, and have the event sent again.',
   },
+  CONNECTION_NOT_AMONG: {
+    severity: 'error',
+    title: 'a step is to go over a connection that its plan does not know',
+    why: '`over` gave the name of none of the connections that the check found for it, to which the step’s calls are granted: the event came over one that is not in the configuration which the plan was made with, or whoever brings events in calls it otherwise. Nothing was sent.',
+    fix: 'Bring the event in under the name of its connection, or deploy the plan with that connection configured; then start it again, or cancel the run.',
+  },
   PLAN_OPERATION_ABSENT: {
     severity: 'error',
     title: 'a plan names an operation that it does not hold',

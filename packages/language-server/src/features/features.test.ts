@@ -85,6 +85,20 @@ describe('completion', () => {
     expect(await offered(WHERE, 'where: ${ policy.| }')).toContain('needsFinance');
   });
 
+  it('offers the connection of the event, and those over which it may come', async () => {
+    expect(await offered(WHERE, 'where: ${ | }')).toContain('connection');
+    expect(await offered(WHERE, 'where: ${ connection == | }')).toContain("'crm'");
+    const over = await offered(
+      'call: billing.getSubscription',
+      'call: billing.getSubscription\n    over: ${ | }',
+    );
+    expect(over).toContain('connection');
+    const call = 'call: billing.getSubscription\n';
+    expect(await offered(call, "call: |\n    over: ${ 'billing' }\n"), 'of the connector').toContain(
+      'billing.getInvoice',
+    );
+  });
+
   it('offers operations, events and teams', async () => {
     expect(await offered('call: billing.getSubscription', 'call: |')).toContain('billing.createInvoice');
     expect(await offered('event: crm.subscriptionUpgraded', 'event: crm.|')).toContain(

@@ -17,7 +17,7 @@ interface Asked {
  * a key being written.
  */
 const PLACES: readonly (readonly [RegExp, (asked: Asked) => readonly Item[]])[] = [
-  [/\.pipeline\.yaml#.*\/(call)$/, ({ snapshot }) => operations(snapshot)],
+  [/\.pipeline\.yaml#.*\/(call)$/, ({ snapshot, siblings }) => operations(snapshot, siblings.has('over'))],
   [/\.pipeline\.yaml#(trigger\/event|.*\/emit|.*\/wait\/event)$/, ({ snapshot }) => events(snapshot)],
   [
     /\.pipeline\.yaml#(owner\/(team|backup|roles\/[^/]+)|review\/by|.*\/approve\/by|.*\/forward\/owner)$/,
@@ -52,12 +52,13 @@ export function namesAt(
   return offer?.({ snapshot, file, path, siblings }) ?? [];
 }
 
-/** `<connection>.<operation>` of every connection; of every connector where there is no configuration. */
-function operations({ workspace }: Snapshot): readonly Item[] {
+/** `<connection>.<operation>` of every connection; of every connector where there is no configuration, or `over` names the connection. */
+function operations({ workspace }: Snapshot, isOver = false): readonly Item[] {
   const { connections } = workspace.config;
-  const listed = workspace.hasConfig
-    ? Object.entries(connections).map(([name, { connector }]) => [name, connector] as const)
-    : [...workspace.connectors.keys()].map((name) => [name, name] as const);
+  const listed =
+    workspace.hasConfig && !isOver
+      ? Object.entries(connections).map(([name, { connector }]) => [name, connector] as const)
+      : [...workspace.connectors.keys()].map((name) => [name, name] as const);
   return listed.flatMap(([name, connector]) => {
     const manifest = workspace.connectors.get(connector);
     const contract = manifest && workspace.contracts.get(manifest.contract);

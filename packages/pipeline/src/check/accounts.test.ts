@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest';
-import { CONFIG, CONNECTOR, type Edits, PIPELINE, swap, swaps, testWorkspace } from '../test-workspace.ts';
+import {
+  CHILD,
+  CONFIG,
+  CONNECTOR,
+  childPipeline,
+  type Edits,
+  PIPELINE,
+  swap,
+  swaps,
+  testWorkspace,
+} from '../test-workspace.ts';
 
 /** A second account of the shop beside the one of the workspace. */
 const US = `  shop-us:
@@ -17,12 +27,23 @@ const POLLED = `sources:
     poll: { operation: findParcels, key: /id, cursor: { in: reference, from: /orderId } }
 webhooks:`;
 
-async function found(pipeline: Edits[string], more: Edits = {}) {
+const call = (operation: string, more = '\n    over: ${ connection }') =>
+  [`call: shop.${operation}\n`, `call: shop.${operation}${more}\n`] as const;
+const WAIT = 'wait: { event: shop.orderPaid,';
+const WAIT_OVER = "wait: { event: shop.orderPaid, over: '${ connection }',";
+/** Each step does its work for the account of the event. */
+const OVER = [call('getOrder'), call('createCharge'), call('createParcel'), [WAIT, WAIT_OVER]] as const;
+
+type Change = (text: string) => string;
+
+/** What is found of a pipeline that does its work over the connection of its event, with a change. */
+async function found(change: Change, more: Edits = {}) {
+  const pipeline: Change = (text) => change(swaps(...OVER)(text));
   const { diagnostics } = await testWorkspace({ [CONFIG]: two(), [PIPELINE]: pipeline, ...more });
   return diagnostics;
 }
 
-const same = (text: string): string => text;
+const same: Change = (text) => text;
 
 test('a key that is the same in both accounts is refused, with one that can be pasted', async () => {
   expect(await found(same)).toMatchObject([
@@ -87,4 +108,112 @@ test('a key over one connection need not name it, and may', async () => {
   const one = { [CONFIG]: same };
   expect(await found(same, one)).toEqual([]);
   expect(await found(swap(KEY, TOLD), one)).toEqual([]);
+});
+
+const apart = (...changes: (readonly [string, string])[]) => swaps([KEY, TOLD], ...changes);
+const plainly = (operation: string) => [call(operation)[1], call(operation)[0]] as const;
+
+test('a step that names one of the accounts is told, unless its event is known to be of that one', async () => {
+  const [one, ...more] = await found(apart(plainly('getOrder')));
+  expect(more).toEqual([]);
+  expect(one).toMatchObject({
+    code: 'call-over-one-account',
+    severity: 'warning',
+    message: '`shop.getOrder` goes over `shop`, and the event may have come over `shop-us`',
+    fix: expect.stringContaining('add `over: ${ connection }`'),
+  });
+  const where = ['where: ${ event.total > 0 }', "where: ${ connection == 'shop' }"] as const;
+  expect(await found(apart(plainly('createCharge'), where)), 'by the trigger').toEqual([]);
+  const when = call('createParcel', "\n    when: ${ connection == 'shop' }");
+  const codes = (await found(apart(plainly('createParcel'), when))).map(({ code }) => code);
+  expect(codes, 'by the step').not.toContain('call-over-one-account');
+});
+
+test('a way back that names one of the accounts is told too', async () => {
+  const elsewhere = [
+    'compensate: { call: shop.refundCharge',
+    'compensate: { call: shop-us.refundCharge',
+  ] as const;
+  expect(await found(apart(elsewhere))).toMatchObject([
+    { code: 'call-over-one-account', fix: expect.stringContaining('write `call: shop.refundCharge`') },
+  ]);
+});
+
+test('a wait hears either account unless it says which', async () => {
+  expect(await found(apart([WAIT_OVER, WAIT]))).toMatchObject([
+    {
+      code: 'accounts-not-told-apart',
+      fix: expect.stringContaining('add `over: ${ connection }` to the `wait`'),
+    },
+  ]);
+});
+
+test('what a step may call over a connection is granted for each that it may choose', async () => {
+  const { check } = await testWorkspace({ [CONFIG]: two(), [PIPELINE]: (text) => apart(...OVER)(text) });
+  const operations = [
+    'cancelParcel',
+    'createCharge',
+    'createParcel',
+    'findParcels',
+    'getOrder',
+    'refundCharge',
+  ];
+  for (const name of ['shop', 'shop-us'])
+    expect(check.needed.get(name)?.['order-placed']?.operations, name).toEqual(operations);
+  const plan = check.plans.get('order-placed');
+  const choice = { over: 'connection', among: ['shop', 'shop-us'] };
+  expect(plan?.steps).toContainEqual(
+    expect.objectContaining({
+      id: 'charge',
+      connection: choice,
+      compensate: expect.objectContaining({ connection: choice }),
+    }),
+  );
+  expect(plan?.steps).toContainEqual(
+    expect.objectContaining({ id: 'paid', for: expect.objectContaining({ over: 'connection' }) }),
+  );
+});
+
+test('an expression may choose among the connections of the connector, and no others', async () => {
+  const over = (text: string) =>
+    found(apart([call('getOrder')[1], call('getOrder', `\n    over: "\${ ${text} }"`)[1]]));
+  expect(await over("event.currency == 'EUR' ? 'shop' : 'shop-us'")).toEqual([]);
+  expect(await over('event.orderId')).toMatchObject([
+    {
+      code: 'over-unknown',
+      message: expect.stringContaining('any text'),
+      fix: expect.stringContaining('shop-us, shop'),
+    },
+  ]);
+  expect(await over("event.currency == 'EUR' ? 'shop' : 'news'")).toMatchObject([
+    { code: 'over-unknown', message: '`over` may be `news`, which is no connection of connector `shop`' },
+  ]);
+  expect(await over("event.currency == 'EUR' ? 'shop' : null")).toMatchObject([{ severity: 'error' }]);
+});
+
+test('with `over`, a call begins with the connector', async () => {
+  expect(await found(apart(['call: shop.getOrder', 'call: shop-us.getOrder']))).toMatchObject([
+    { code: 'unknown-connector', fix: expect.stringContaining('write `shop.getOrder`') },
+  ]);
+});
+
+test('a pipeline that is run takes the name as its input', async () => {
+  const given = swaps(
+    ['required: [reference, to]', 'required: [reference, to, account]'],
+    ['to: { type: string } }', 'to: { type: string }, account: { enum: [shop, shop-us] } }'],
+    ["key: 'ship:${ event", "key: '${ event.account }:${ event"],
+    ['call: shop.createParcel\n', 'call: shop.createParcel\n    over: ${ event.account }\n'],
+  );
+  const RUN = `  - id: shipped
+    run: { pipeline: ship, with: { reference: 'x:\${ event.orderId }', to: x, account: '\${ connection }' } }
+`;
+  const runs = apart(
+    ['  - id: paid\n', `${RUN}  - id: paid\n`],
+    ['metrics:\n', 'metrics:\n  shipped: { when: "${ steps.shipped.parcel != \'\' }" }\n'],
+  );
+  expect(await found(runs, { [CHILD]: given(childPipeline) })).toEqual([]);
+  const asking = given(childPipeline).replace('over: ${ event.account }', 'over: ${ connection }');
+  expect(await found(runs, { [CHILD]: asking })).toMatchObject([
+    { code: 'connection-absent', file: CHILD, fix: expect.stringContaining('enum') },
+  ]);
 });

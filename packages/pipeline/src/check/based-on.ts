@@ -66,6 +66,7 @@ function isVersioned(read: ResolvedCall, write: ResolvedCall): boolean {
     read.declared.effect === 'read' &&
     read.manifest === write.manifest &&
     read.connection === write.connection &&
+    read.over === write.over &&
     JSON.stringify(read.declared.concurrency) === JSON.stringify(write.declared.concurrency)
   );
 }

@@ -11,7 +11,10 @@ import type { Workspace } from '../workspace.ts';
 
 /** An operation that a step names, found. */
 export interface ResolvedCall {
+  /** The connection; with `over`, the connector. */
   readonly connection: string;
+  /** The expression that names the connection. */
+  readonly over?: string;
   readonly manifest: ConnectorManifest;
   readonly contract: Contract;
   readonly operation: Operation;
@@ -34,8 +37,8 @@ export type Resolved<T> = { readonly value: T } | { readonly problem: Diagnostic
 /** Names of a workspace, resolved: operations and events are joined and bundled once, however many steps use them. */
 export interface Catalog {
   readonly workspace: Workspace;
-  /** `<connection or connector>.<operation>`. */
-  call(name: Located<string>): Resolved<ResolvedCall>;
+  /** `<connection or connector>.<operation>`. `over`: an expression names the connection, so that it is the connector. */
+  call(name: Located<string>, over?: string): Resolved<ResolvedCall>;
   /** `<contract>.<event>`. */
   event(name: Located<string>): Resolved<ResolvedEvent>;
   /** An operation of a connector, for probes and compensations. */
@@ -57,16 +60,18 @@ export function catalogOf(workspace: Workspace): Catalog {
       operations.set(key, plan);
       return plan;
     },
-    call({ value: name, at }) {
+    call({ value: name, at }, over) {
       const dot = name.indexOf('.');
       const [first, operationId] = [name.slice(0, dot), name.slice(dot + 1)];
       const firstAt = part(at, 0, dot, name.length);
       const operationAt = part(at, dot + 1, name.length, name.length);
-      const connection = Object.hasOwn(connections, first) ? connections[first] : undefined;
+      const connection =
+        over === undefined && Object.hasOwn(connections, first) ? connections[first] : undefined;
       const connectorName = connection?.connector ?? first;
       const manifest = workspace.connectors.get(connectorName);
+      if (!manifest && over !== undefined) return noConnector(first, operationId, firstAt);
       if (!manifest) return connection ? unknownConnectorOf(first) : unknownConnector(first, firstAt);
-      if (!connection && workspace.hasConfig) {
+      if (!connection && workspace.hasConfig && over === undefined) {
         const message = `connector \`${first}\` has no connection: there is none of that name in tenon.config.yaml`;
         return problem('unknown-connection', message, firstAt, first, {
           fix: `add \`${first}:\` under \`connections\``,
@@ -97,7 +102,8 @@ export function catalogOf(workspace: Workspace): Catalog {
         );
       }
       const declared = declaredOperation(manifest, operationId, operation);
-      return { value: { connection: first, manifest, contract, operation, declared, plan } };
+      const found = { connection: first, manifest, contract, operation, declared, plan };
+      return { value: { ...found, ...(over !== undefined && { over }) } };
     },
     event({ value: name, at }) {
       const dot = name.indexOf('.');
@@ -147,6 +153,18 @@ export function catalogOf(workspace: Workspace): Catalog {
       name,
       near(name, names),
     );
+  }
+
+  /** Where `over` names the connection, the call begins with the connector. */
+  function noConnector(name: string, operation: string, at: Located<string>['at']): Resolved<never> {
+    const own = Object.hasOwn(connections, name) ? connections[name]?.connector : undefined;
+    const advice =
+      own === undefined
+        ? near(name, workspace.connectors.keys())
+        : {
+            fix: `write \`${own}.${operation}\`: \`over\` names the connection, so the call begins with the connector`,
+          };
+    return problem('unknown-connector', `there is no connector \`${name}\``, at, name, advice);
   }
 
   /** The config check reports the connection itself; a step that uses it is only the victim. */

@@ -11,11 +11,13 @@ import {
   type ObjectType,
   type Policies,
   references,
+  STRING,
   type Type,
   union,
 } from '@tenon/expression';
-import { type Diagnostic, type Location, toPointer } from '@tenon/model';
+import { compareText, type Diagnostic, type Location, toPointer } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
+import { diagnostic } from '../rules.ts';
 import {
   allSteps,
   type BranchSpec,
@@ -30,7 +32,7 @@ import { expressionsOf, type SpecExpression, type Template } from '../spec/templ
 import type { ResolvedCall } from './catalog.ts';
 import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
 import { MapOver, MapUntil } from './growing-map.ts';
-import { CONNECTION, connectionType } from './incoming.ts';
+import { CONNECTION, connectionType, incomingOver } from './incoming.ts';
 import { type Item, itemOf, itemTypes, recordOf, withItems } from './list-item.ts';
 import type { PipelineModel } from './model.ts';
 import { knownRefusals, takenRefusals, withRefusals } from './refusals.ts';
@@ -49,6 +51,7 @@ import {
 } from './step-results.ts';
 import { typeOfSchema, typeOfTemplate } from './types.ts';
 import { eventTarget, refusableTarget, requestTarget, responseTarget, UsageNotes } from './usage-notes.ts';
+import { valuesOf } from './values-of.ts';
 import { type Result, visibleSteps } from './visible-steps.ts';
 
 export interface DataCheck {
@@ -61,6 +64,8 @@ export interface DataCheck {
   readonly types: ReadonlyMap<SpecExpression, Type>;
   /** What each expression may name, and an expression anywhere in a step: for completion and hover. */
   readonly environments: ReadonlyMap<SpecExpression | StepSpec, Environment>;
+  /** Connections of which `over` of a step may name one. */
+  readonly over: ReadonlyMap<StepSpec, readonly string[]>;
   /** What is known of an event that the trigger has taken. */
   readonly taken: Environment;
   /** Where it is first read over which connection the event came. */
@@ -145,6 +150,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     ]),
   );
   let expressions = 0;
+  const over = new Map<StepSpec, readonly string[]>();
   let connectionRead: Location | undefined;
   let unconnected: Scope['unconnected'];
 
@@ -187,6 +193,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     reads,
     environments,
     types,
+    over,
     taken: environment(start.facts, {}),
     ...(connectionRead && { connectionRead }),
   };
@@ -246,6 +253,10 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         if (step.until) typed(step.until, id, inner, MOMENT, 'a moment');
         const event = model.events.get(step);
         if (event && step.event) usage.listens(event, id, step.event);
+        if (step.over) {
+          const names = event ? incomingOver(event, model.catalog.workspace) : undefined;
+          choice(step, step.over, inner, names, `no connection that \`${step.event?.value}\` comes over`);
+        }
         const signal = event ? typeOfSchema(event.plan.payload) : ANY;
         const withSignal = withValue(inner, 'signal', signal, event && eventTarget(event));
         environments.set(step, withSignal.environment);
@@ -356,6 +367,13 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   ): void {
     const id = step.id.value;
     const meaning = model.calls.get(step);
+    if (step.over) {
+      const { connections } = model.catalog.workspace.config;
+      const connector = meaning?.call.manifest.name;
+      const own = Object.values(connections).filter((one) => one.connector === connector);
+      const names = meaning && own.map(({ name }) => name);
+      choice(step, step.over, inner, names, `no connection of connector \`${connector}\``);
+    }
     if (step.with) template(step.with, id, inner);
     if (meaning) {
       const { plan } = meaning.call;
@@ -379,6 +397,45 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     request(compensate.with, compensation.plan.input, compensate.call.value, compensate.call.at);
     const target = { ...requestTarget(compensation), call: 'undo' } as const;
     usage.writes(compensate.with, target, id, compensate.call.at);
+  }
+
+  /** What `over` may name: each a connection that it can mean. `names`: those there are; absent, that is not known. */
+  function choice(
+    step: StepSpec,
+    one: SpecExpression,
+    inner: Scope,
+    names: readonly string[] | undefined,
+    none: string,
+  ): void {
+    const before = found.length;
+    typed(one, step.id.value, inner, STRING, 'the name of a connection');
+    const isWrong = found.slice(before).some(({ severity }) => severity === 'error');
+    if (isWrong || names === undefined || !model.catalog.workspace.hasConfig) return;
+    const type = typeOf(one);
+    // However many accounts there are; none where it is known that nobody comes here, which is told where it is said.
+    const values =
+      type.kind === 'never'
+        ? []
+        : valuesOf(type, Number.POSITIVE_INFINITY)?.filter((value) => typeof value === 'string');
+    const strange = values?.find((value) => !names.includes(value));
+    if (values && strange === undefined) {
+      over.set(step, values.toSorted(compareText));
+      return;
+    }
+    found.push(
+      diagnostic('over-unknown', {
+        message:
+          strange === undefined
+            ? '`over` may be any text, so which connections it names cannot be told'
+            : `\`over\` may be \`${strange}\`, which is ${none}`,
+        at: one.at,
+        subject: `${step.id.value} ${strange ?? ''}`,
+        ...(names.length > 1 && {
+          fix: `let it be one of these: ${names.join(', ')}. An input says so with \`enum\`, a condition with \`… ? '${names[0]}' : '${names[1]}'\``,
+        }),
+        ...(names.length === 1 && { fix: `there is one alone, \`${names[0]}\`` }),
+      }),
+    );
   }
 
   function visitFresh({ id, fresh }: CallSpec, inner: Scope, call: ResolvedCall | undefined): void {

@@ -1,6 +1,8 @@
 import { isObject, type Location } from '@tenon/model';
 import { allSteps, innerSteps, type StepSpec, type Tier } from '../spec/pipeline-spec.ts';
+import { calledOver } from './called-over.ts';
 import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
+import type { DataCheck } from './data.ts';
 import { type FieldWrite, fieldWrites } from './masters.ts';
 import { effectsOf, ownerOf, type PipelineModel } from './model.ts';
 import { unapprovedOf } from './tier.ts';
@@ -94,8 +96,9 @@ export interface ConnectionUse {
 
 export const CAUSES_EXTENSION = 'x-tenon-causes';
 
-export function factsOf(model: PipelineModel, connectionRead?: Location): PipelineFacts {
+export function factsOf(model: PipelineModel, data: DataCheck): PipelineFacts {
   const { spec } = model;
+  const { connectionRead } = data;
   const order = new Map<StepSpec, number>(allSteps(spec.steps).map((step, index) => [step, index]));
   const trigger =
     model.trigger && spec.trigger?.kind === 'event'
@@ -123,7 +126,7 @@ export function factsOf(model: PipelineModel, connectionRead?: Location): Pipeli
       causes: [],
       waits: [],
       writes: [],
-      uses: callUses(model),
+      uses: callUses(model, data),
       polls: [],
       runs: [],
       time: 0,
@@ -159,17 +162,21 @@ export function factsOf(model: PipelineModel, connectionRead?: Location): Pipeli
     causes: causesOf(model, order),
     waits,
     writes: fieldWrites(model),
-    uses: callUses(model),
+    uses: callUses(model, data),
     polls: pollUses(model),
   };
 }
 
-function callUses(model: PipelineModel): readonly ConnectionUse[] {
-  return [...model.calls.values()].flatMap(({ step, call, compensation, guard }) => [
-    ...usesOf(call, step.call.at),
-    ...(compensation && step.compensate ? usesOf(compensation, step.compensate.call.at) : []),
-    ...(guard && step.compensate?.guard ? usesOf(guard, step.compensate.guard.read.at) : []),
-  ]);
+function callUses(model: PipelineModel, data: DataCheck): readonly ConnectionUse[] {
+  return [...model.calls.values()].flatMap(({ step, call, compensation, guard }) => {
+    const uses = (one: ResolvedCall, at: Location) =>
+      calledOver(one, step, data).flatMap((connection) => usesOf(one, connection, at));
+    return [
+      ...uses(call, step.call.at),
+      ...(compensation && step.compensate ? uses(compensation, step.compensate.call.at) : []),
+      ...(guard && step.compensate?.guard ? uses(guard, step.compensate.guard.read.at) : []),
+    ];
+  });
 }
 
 /** An event that is fetched is asked for on behalf of whoever listens to it, over each connection that takes it in. */
@@ -237,7 +244,11 @@ function causesOf(model: PipelineModel, order: ReadonlyMap<StepSpec, number>): r
   return [...emitted, ...followed];
 }
 
-function usesOf({ connection, plan, declared }: ResolvedCall, at: Location): readonly ConnectionUse[] {
+function usesOf(
+  { plan, declared }: ResolvedCall,
+  connection: string,
+  at: Location,
+): readonly ConnectionUse[] {
   const use = { connection, operation: plan.operation, isReading: declared.effect === 'read', at };
   return declared.probe ? [use, { ...use, operation: declared.probe.operation }] : [use];
 }

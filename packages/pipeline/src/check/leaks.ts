@@ -3,8 +3,10 @@ import { references } from '@tenon/expression';
 import { type Diagnostic, escapeToken, fromPointer, type Json, type Location, toPointer } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
-import { innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
+import { type CallSpec, innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
+import { calledOver } from './called-over.ts';
+import type { ResolvedCall } from './catalog.ts';
 import { classedMembers } from './classed-members.ts';
 import { classesAt } from './classes.ts';
 import { unheldParts } from './flows.ts';
@@ -132,17 +134,21 @@ export function checkLeaks(checked: Checked): LeakCheck {
       [step.compensate?.with, meaning?.compensation],
       [step.compensate?.guard?.with, meaning?.guard],
     ] as const)
-      if (template && call)
-        follow(
-          template,
-          '',
-          contractSink(
-            call.plan.name,
-            call.contract,
-            inputSource(call.operation),
-            catalog.workspace.config.connections[call.connection]?.region ?? call.contract.policy?.residency,
-          ),
-        );
+      for (const region of template && call ? regionsOf(step, call) : [])
+        if (template && call)
+          follow(
+            template,
+            '',
+            contractSink(call.plan.name, call.contract, inputSource(call.operation), region),
+          );
+  }
+
+  /** Where the accounts are that a call may go to. */
+  function regionsOf(step: CallSpec, call: ResolvedCall): ReadonlySet<string | undefined> {
+    const { connections } = catalog.workspace.config;
+    const own = call.contract.policy?.residency;
+    const regions = calledOver(call, step, data).map((name) => connections[name]?.region ?? own);
+    return new Set(regions.length === 0 ? [own] : regions);
   }
 
   function follow(template: Template, path: string, sink: Sink): void {

@@ -58,9 +58,9 @@ export function modelOf(
       );
     } else ids.set(step.id.value, step.id);
     if (step.kind === 'call') {
-      const call = take(catalog.call(step.call));
-      const compensation = step.compensate && take(catalog.call(step.compensate.call));
-      const guard = step.compensate?.guard && take(catalog.call(step.compensate.guard.read));
+      const call = take(catalog.call(step.call, step.over?.source));
+      const compensation = step.compensate && take(besides(step, step.compensate.call));
+      const guard = step.compensate?.guard && take(besides(step, step.compensate.guard.read));
       if (call)
         calls.set(step, { step, call, ...(compensation && { compensation }), ...(guard && { guard }) });
     }
@@ -73,6 +73,12 @@ export function modelOf(
     }
   }
   return { model: { spec, catalog, calls, events, runs, ...(trigger && { trigger }) }, diagnostics: found };
+
+  /** What undoes a step by the same connector goes over the connection that the step went over. */
+  function besides(step: CallSpec, name: Located<string>): Resolved<ResolvedCall> {
+    const isSame = connectorOf(name) === connectorOf(step.call);
+    return catalog.call(name, isSame ? step.over?.source : undefined);
+  }
 
   function take<T>(resolved: Resolved<T>): T | undefined {
     if ('value' in resolved) return resolved.value;
@@ -87,6 +93,10 @@ export function modelOf(
       found.push(resolved.problem);
     return undefined;
   }
+}
+
+function connectorOf({ value }: Located<string>): string {
+  return value.slice(0, value.indexOf('.'));
 }
 
 function runnable({ value: name, at }: Located<string>, interfaces: Interfaces): Resolved<PipelineInterface> {

@@ -160,6 +160,7 @@ export function expressionsOfStep(step: StepSpec): readonly SpecExpression[] {
   add(step.when);
   switch (step.kind) {
     case 'call':
+      add(step.over);
       addAll(step.with);
       for (const one of [step.fresh?.moment, step.fresh?.version, step.fresh?.atLeast]) add(one);
       addAll(step.compensate?.with);
@@ -175,6 +176,7 @@ export function expressionsOfStep(step: StepSpec): readonly SpecExpression[] {
       break;
     case 'wait':
       add(step.until);
+      add(step.over);
       add(step.match);
       break;
     case 'set':

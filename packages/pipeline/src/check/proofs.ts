@@ -1,6 +1,6 @@
 import { compareText, type Diagnostic } from '@tenon/model';
 import type { Workspace } from '../workspace.ts';
-import { checkAccounts, checkConnectionless } from './accounts.ts';
+import { checkAccounts, checkAccountsOfSteps, checkConnectionless } from './accounts.ts';
 import { checkAddresses } from './addresses.ts';
 import { checkApprovals } from './approvals.ts';
 import { checkBasedOn } from './based-on.ts';
@@ -43,6 +43,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkEvents(checked),
     ...checkIdentityKey(checked),
     ...checkAccounts(checked),
+    ...checkAccountsOfSteps(checked),
     ...checkEffects(model),
     ...checkProbeInputs(model),
     ...checkBasedOn(model),

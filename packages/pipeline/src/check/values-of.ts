@@ -3,7 +3,7 @@ import { presentOf, type Type } from '@tenon/expression';
 import type { Json } from '@tenon/model';
 
 /** All values that a type has, where they are few. */
-export function valuesOf(type: Type): ContractUsage['values'] {
+export function valuesOf(type: Type, most: number = VALUES_MAX): ContractUsage['values'] {
   const present = presentOf(type);
   switch (present.kind) {
     case 'null':
@@ -12,9 +12,9 @@ export function valuesOf(type: Type): ContractUsage['values'] {
       return present.values ?? [true, false];
     case 'string':
     case 'number':
-      return present.values !== undefined && present.values.length <= VALUES_MAX ? present.values : undefined;
+      return present.values !== undefined && present.values.length <= most ? present.values : undefined;
     case 'union': {
-      const all = present.members.map(valuesOf);
+      const all = present.members.map((one) => valuesOf(one, most));
       return all.every((values) => values !== undefined) ? all.flat() : undefined;
     }
     default:

@@ -1,4 +1,5 @@
 import { compareText, formatDuration } from '@tenon/model';
+import { calledOver } from '../check/called-over.ts';
 import type { PipelineModel } from '../check/model.ts';
 import type { Workspace } from '../workspace.ts';
 import { modelsOf, systemsOf } from './graph.ts';
@@ -46,11 +47,12 @@ export function catalogOfSystems(workspace: Workspace): readonly SystemEntry[] {
     if (!manifest || !contract) return [];
     const users = new Map<string, Set<string>>();
     const flows = new Set<string>();
-    for (const { spec, calls, trigger } of models) {
+    for (const { model, data } of models) {
+      const { spec, calls, trigger } = model;
       if (trigger?.contract.name === contract.name) flows.add(spec.name.value);
-      for (const { call, compensation, guard } of calls.values())
+      for (const { step, call, compensation, guard } of calls.values())
         for (const one of [call, compensation, guard].filter((each) => each !== undefined)) {
-          if (one.connection !== system) continue;
+          if (!calledOver(one, step, data).includes(system)) continue;
           flows.add(spec.name.value);
           const known = users.get(one.operation.id) ?? new Set<string>();
           users.set(one.operation.id, known.add(spec.name.value));
@@ -79,8 +81,8 @@ export function catalogOfSystems(workspace: Workspace): readonly SystemEntry[] {
         events: sorted(contract.events.keys()),
         flows: sorted(flows),
         promises: models
-          .filter(({ spec }) => flows.has(spec.name.value))
-          .map(promiseOf)
+          .filter(({ model: { spec } }) => flows.has(spec.name.value))
+          .map(({ model }) => promiseOf(model))
           .sort((a, b) => compareText(a.pipeline, b.pipeline)),
       },
     ];

@@ -18,7 +18,7 @@ export interface Declassification {
 /** Every `declassify(value, reason)` of every pipeline, by pipeline and place. */
 export function declassificationsOf(workspace: Workspace): readonly Declassification[] {
   return modelsOf(workspace)
-    .flatMap(({ spec }) =>
+    .flatMap(({ model: { spec } }) =>
       expressionsIn(spec).flatMap((expression) =>
         calls(expression.parsed.ast)
           .filter(({ name }) => name === 'declassify')

@@ -1,4 +1,7 @@
 import { compareText } from '@tenon/model';
+import { calledOver } from '../check/called-over.ts';
+import type { DataCheck } from '../check/data.ts';
+import type { Checked } from '../check/masters.ts';
 import { ownerOf, type PipelineModel } from '../check/model.ts';
 import { createCheckMemory, inspectPipeline } from '../check-memory.ts';
 import type { WorkspaceCheck } from '../check-workspace.ts';
@@ -53,7 +56,7 @@ export function graphOf(check: WorkspaceCheck, workspace: Workspace): WorkspaceG
     if (manifest && workspace.contracts.has(manifest.contract))
       addEdge(contract(manifest.contract), `system:${name}`, 'describes');
   }
-  for (const model of modelsOf(workspace)) addPipeline(model);
+  for (const { model, data } of modelsOf(workspace)) addPipeline(model, data);
   return {
     nodes: [...nodes.values()].sort((a, b) => compareText(a.id, b.id)),
     edges: [...edges.values()].sort(
@@ -61,7 +64,7 @@ export function graphOf(check: WorkspaceCheck, workspace: Workspace): WorkspaceG
     ),
   };
 
-  function addPipeline(model: PipelineModel): void {
+  function addPipeline(model: PipelineModel, data: DataCheck): void {
     const { spec } = model;
     const id = `pipeline:${spec.name.value}`;
     const { file } = spec.document;
@@ -80,10 +83,11 @@ export function graphOf(check: WorkspaceCheck, workspace: Workspace): WorkspaceG
       if (step.kind === 'emit') addEdge(id, event(named), 'emits');
       else addEdge(event(named), id, 'resumes');
     for (const { name } of model.runs.values()) addEdge(id, `pipeline:${name}`, 'runs');
-    for (const { call, compensation, guard } of model.calls.values())
+    for (const { step, call, compensation, guard } of model.calls.values())
       for (const one of [call, compensation, guard].filter((each) => each !== undefined)) {
         const isRead = one.declared.effect === 'read';
-        addEdge(id, `system:${one.connection}`, isRead ? 'reads' : 'writes', one.operation.id);
+        for (const name of calledOver(one, step, data))
+          addEdge(id, `system:${name}`, isRead ? 'reads' : 'writes', one.operation.id);
       }
   }
 
@@ -136,11 +140,12 @@ export function systemsOf(workspace: Workspace): readonly (readonly [system: str
 }
 
 /** Every pipeline, as far as it can be read. */
-export function modelsOf(workspace: Workspace): readonly PipelineModel[] {
+export function modelsOf(workspace: Workspace): readonly Checked[] {
   const memory = createCheckMemory();
-  return [...workspace.pipelineFiles].flatMap(
-    ([file, text]) => inspectPipeline(workspace, file, text, memory).model ?? [],
-  );
+  return [...workspace.pipelineFiles].flatMap(([file, text]) => {
+    const { model, data } = inspectPipeline(workspace, file, text, memory);
+    return model && data ? [{ model, data }] : [];
+  });
 }
 
 function fileOf({ files }: { readonly files: readonly string[] }): { file?: string } {

@@ -197,6 +197,16 @@ export const namesRules = {
       good: 'sources: { itemSold: { … } }',
     },
   },
+  'over-unknown': {
+    severity: 'error',
+    title: 'a connection that `over` cannot mean',
+    why: 'What is called over a connection is granted to it, and an event comes over the connections that take it in. So which of them `over` may name is known before the first run.',
+    fix: 'let it name connections of that connector, and no others: by the type of what it reads, or by a condition',
+    example: {
+      bad: 'over: ${ event.region }   # any text',
+      good: "over: \"${ event.region == 'eu' ? 'billing-eu' : 'billing-us' }\"",
+    },
+  },
   'connection-absent': {
     severity: 'error',
     title: 'the connection of an event that came over none',

@@ -86,6 +86,16 @@ export const proofsRules = {
       good: 'key: ${ connection }:${ event.orderId }',
     },
   },
+  'call-over-one-account': {
+    severity: 'warning',
+    title: 'a call to one account for the events of several',
+    why: 'A step goes over the connection that it names, whosever event it is: what came from one account would be read from, or written to, another.',
+    fix: 'name the connector, and say `over: ${ connection }`. Where one account serves all, say why on the line above: `# tenon: allow call-over-one-account because <reason>`',
+    example: {
+      bad: 'call: shop-eu.getOrder   # events come over shop-eu and shop-us',
+      good: 'call: shop.getOrder\nover: ${ connection }',
+    },
+  },
   'key-retention-too-short': {
     severity: 'error',
     title: 'keys are forgotten before the last repeat',

@@ -57,7 +57,13 @@ const retry: SchemaObject = {
 
 const callStep = object('Calls one operation of a connector.', ['id', 'call'], {
   ...common,
-  call: dottedName('`<connection>.<operation>`.', 'billing.createInvoice'),
+  call: dottedName(
+    '`<connection>.<operation>`; with `over`, `<connector>.<operation>`.',
+    'billing.createInvoice',
+  ),
+  over: expression(
+    'Names the connection of the connector that the call goes over: `${ connection }` is the one that the event came over. What undoes the step by the same connector goes over it too.',
+  ),
   with: template('Input: each parameter by name, the body under `body`.'),
   retry: ref('retry'),
   refusals: {
@@ -180,6 +186,9 @@ const waitStep = object('Waits for a time or for an event; costs disk, not memor
       object('Waits until a moment.', ['until'], { until: expression('An RFC 3339 date and time.') }),
       object('Waits for an event.', ['event', 'match', 'within', 'onExpiry'], {
         event: dottedName('`<contract>.<event>`.', 'billing.invoicePaid'),
+        over: expression(
+          'Names the connection that it must have come over: `${ connection }` is the one that the event of the run came over. Default: any.',
+        ),
         match: expression('Is it the one waited for? Over `signal`, its payload, and `event`, `steps`.'),
         within: duration('How long to wait.'),
         onExpiry: { enum: ['fail', 'continue'], description: 'What happens when it does not come.' },

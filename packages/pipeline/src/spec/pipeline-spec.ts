@@ -92,6 +92,8 @@ interface StepSpecCommon {
 export interface CallSpec extends StepSpecCommon {
   readonly kind: 'call';
   readonly call: Located<string>;
+  /** Names the connection that it goes over; `call` begins with the connector then. */
+  readonly over?: SpecExpression;
   readonly with?: Template;
   readonly retry?: RetrySpec;
   /** Names of the answers of refusal that it takes as a value. */
@@ -179,6 +181,8 @@ export interface WaitSpec extends StepSpecCommon {
   readonly for?: Located<number>;
   readonly until?: SpecExpression;
   readonly event?: Located<string>;
+  /** Names the connection that the event must have come over. */
+  readonly over?: SpecExpression;
   readonly match?: SpecExpression;
   readonly within?: Located<number>;
   readonly onExpiry?: 'fail' | 'continue';
@@ -367,6 +371,7 @@ export function readPipeline(document: SpecDocument): {
           ...common,
           kind: 'call',
           call,
+          ...given('over', read.expression(child(node, 'over'))),
           ...withTemplate,
           ...given('retry', retry(child(node, 'retry'))),
           ...given('refusals', refusals(child(node, 'refusals'))),
@@ -404,6 +409,7 @@ export function readPipeline(document: SpecDocument): {
         ...given('for', read.duration(child(body, 'for'))),
         ...given('until', read.expression(child(body, 'until'))),
         ...given('event', read.text(child(body, 'event'))),
+        ...given('over', read.expression(child(body, 'over'))),
         ...given('match', read.expression(child(body, 'match'))),
         ...given('within', read.duration(child(body, 'within'))),
         ...given('onExpiry', read.oneOf(child(body, 'onExpiry'), ['fail', 'continue'])?.value),

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Json, newId } from '@tenon/model';
+import { newId } from '@tenon/model';
 import type { ReconciliationPlan } from '@tenon/pipeline';
 import type { Cancellation, ChildEnd, Fact, HeldCall } from '../engine.ts';
 import type { Caller } from '../interpreter/tries.ts';
@@ -40,7 +40,7 @@ import type { RunHost } from './run-host.ts';
 import type { RunRow } from './run-row.ts';
 import { StandingAlarms } from './standing-alarms.ts';
 import { Statements, type Write } from './statements.ts';
-import { StoredRows } from './stored-rows.ts';
+import { type CameIn, StoredRows } from './stored-rows.ts';
 import { SwitchKeeper } from './switch-keeper.ts';
 import type { ValueCodec } from './value-codec.ts';
 
@@ -310,14 +310,15 @@ export class EmbeddedEngine implements RunHost {
     return this.number('SELECT coalesce(max(seq), 0) AS n FROM events');
   }
 
-  *eventsAfter(event: string, seq: number): Iterable<{ readonly seq: number; readonly payload: Json }> {
+  *eventsAfter(event: string, seq: number): Iterable<CameIn & { readonly seq: number }> {
     for (let after = seq; ; ) {
       const rows = this.#read
-        .of('SELECT seq, payload FROM events WHERE event = ? AND seq > ? ORDER BY seq LIMIT 100')
+        .of('SELECT seq, payload, source FROM events WHERE event = ? AND seq > ? ORDER BY seq LIMIT 100')
         .all(event, after);
       for (const row of rows) {
         after = Number(row['seq']);
-        yield { seq: after, payload: this.rows.codec.json(row['payload'], `events/${after}`) };
+        const payload = this.rows.codec.json(row['payload'], `events/${after}`);
+        yield { seq: after, payload, source: String(row['source']) };
       }
       if (rows.length < 100) return;
     }

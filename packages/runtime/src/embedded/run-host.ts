@@ -8,6 +8,7 @@ import type { Noted } from './ledger-rows.ts';
 import type { EmbeddedRun } from './run-context.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
+import type { CameIn } from './stored-rows.ts';
 
 /** What a run needs of the engine that carries it. */
 export interface RunHost {
@@ -35,7 +36,7 @@ export interface RunHost {
   /** When a closed connection opens again. */
   closedUntil(connection: string | undefined): number | undefined;
   /** Events of a name after `seq`, oldest first. */
-  eventsAfter(event: string, seq: number): Iterable<{ readonly seq: number; readonly payload: Json }>;
+  eventsAfter(event: string, seq: number): Iterable<CameIn & { readonly seq: number }>;
   lastEventSeq(): number;
   /** A run is about to wait for such events. */
   awaits(event: string): void;

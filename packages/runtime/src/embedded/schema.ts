@@ -209,6 +209,10 @@ CREATE INDEX runs_undoing ON runs (seq) WHERE state = 'compensating' AND claimed
   `
 -- Nothing is changed, but an earlier version may not have the file: it would take the first of several approvals for all of them.
 `,
+  `
+-- Nothing is changed, but an earlier version may not have the file: it would take an event of another account for one that a run waits for, and
+-- knows no call that chooses its connection.
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -24,6 +24,7 @@ import { StepBounds } from '../step-bounds.ts';
 import { idOfTag } from '../switches.ts';
 import { failureValue, wordKey } from './children.ts';
 import { CommitRefused } from './commit-queue.ts';
+import { connectionOf } from './event-connection.ts';
 import { type EventParts, eventParts } from './event-value.ts';
 import { type Group, joinStrands } from './join-strands.ts';
 import type { EmbeddedRun } from './run-context.ts';
@@ -307,10 +308,10 @@ export class Strand implements RunContext {
     const before = this.#run.openings.scannedTo(full);
     let scannedTo = before ?? row.event_seq;
     const lastSeq = host.lastEventSeq();
-    for (const { seq, payload: stored } of host.eventsAfter(wait.event, scannedTo)) {
+    for (const { seq, payload: stored, source } of host.eventsAfter(wait.event, scannedTo)) {
       scannedTo = seq;
       const { payload } = eventParts(stored);
-      if (!wait.matches(payload)) continue;
+      if (!wait.matches(payload, connectionOf(source))) continue;
       this.#run.goLive();
       const facts: Fact[] = [
         { kind: 'signal', step: wait.step, details: { event: wait.event, eventSequence: seq } },

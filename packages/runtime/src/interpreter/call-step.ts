@@ -4,6 +4,7 @@ import type { CallStep } from '@tenon/pipeline';
 import { idempotencyKey, perform } from './effect.ts';
 import { forwardFact, type Progress, scopeOf } from './interpret.ts';
 import { lookFix } from './openings.ts';
+import { overWhich } from './over.ts';
 import { staleness } from './staleness.ts';
 import { failed, type StepEnd } from './steps.ts';
 import type { Version } from './tries.ts';
@@ -27,6 +28,8 @@ export async function callStep(
     return failed('contract', 'PLAN_OPERATION_ABSENT', `the plan holds no operation ${step.operation}`, from);
   const input = loaded.template(step.with, scopeOf(progress));
   if (!input.ok) return { as: 'failed', failure: input.failure, attempts: from };
+  const over = overWhich(progress, step.connection);
+  if (!over.ok) return { as: 'failed', failure: over.failure, attempts: from };
   const isRead = operation.effect === 'read';
   const place = progress.place + step.id;
   const keyPlace = version === undefined ? place : placeOfVersion(place, from);
@@ -39,7 +42,7 @@ export async function callStep(
       place,
       keyPlace,
       operation,
-      connection: step.connection,
+      connection: over.connection,
       // An operation's input is an object by the plan's schema.
       input: input.value as JsonObject,
       retry: step.retry,
@@ -107,5 +110,6 @@ export function confirm(
   nth: number | undefined,
 ): void {
   const place = progress.place + step.id;
-  progress.confirmed.push({ step, operation, place, progress, ...(nth !== undefined && { nth }) });
+  const over = overWhich(progress, step.connection);
+  progress.confirmed.push({ step, operation, over, place, progress, ...(nth !== undefined && { nth }) });
 }

@@ -17,6 +17,7 @@ import {
   scopeOf,
 } from './interpret.ts';
 import { deadLetter, irreversibleFixes } from './openings.ts';
+import { undoneOver } from './over.ts';
 import type { Version } from './tries.ts';
 
 /**
@@ -159,6 +160,8 @@ async function sendUndoing(
   const input = loaded.template(plan.with, scopeOf(effect.progress));
   if (operation === undefined || !input.ok)
     return { ok: false, attempts: from, failure: input.ok ? ABSENT : input.failure };
+  const over = undoneOver(plan.connection, effect.over);
+  if (!over.ok) return { ok: false, attempts: from, failure: over.failure };
   const isVersioned = version?.isEtag === true && operation.concurrency === 'etag';
   return perform(
     ctx,
@@ -168,7 +171,7 @@ async function sendUndoing(
       id,
       place: id,
       operation,
-      connection: plan.connection,
+      connection: over.connection,
       // An operation's input is an object by the plan's schema.
       input: input.value as JsonObject,
       retry: plan.retry,

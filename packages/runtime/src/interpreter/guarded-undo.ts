@@ -3,6 +3,7 @@ import type { CompensationPlan, GuardPlan } from '@tenon/pipeline';
 import { type EffectEnd, perform } from './effect.ts';
 import { versionText } from './effect-facts.ts';
 import { type ConfirmedEffect, type Progress, scopeOf } from './interpret.ts';
+import { undoneOver } from './over.ts';
 import { saltedDigest } from './salted-digest.ts';
 import type { Decision } from './several-approvals.ts';
 import type { Version } from './tries.ts';
@@ -103,6 +104,8 @@ function readCurrent(
   const input = loaded.template(guard.with, scopeOf(effect.progress));
   if (!input.ok) return Promise.resolve({ ok: false, failure: input.failure, attempts: 0 });
   if (operation === undefined) throw new Error(`the plan holds no operation ${guard.operation}`);
+  const over = undoneOver(guard.connection, effect.over);
+  if (!over.ok) return Promise.resolve({ ok: false, failure: over.failure, attempts: 0 });
   const id = `guard:${effect.place}/${look}`;
   return perform(
     ctx,
@@ -112,7 +115,7 @@ function readCurrent(
       id,
       place: id,
       operation,
-      connection: guard.connection,
+      connection: over.connection,
       // An operation's input is an object by the plan's schema.
       input: input.value as JsonObject,
       retry: guard.retry,

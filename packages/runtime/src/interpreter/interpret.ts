@@ -10,6 +10,7 @@ import { carryOut, type Execute } from './carry-out.ts';
 import { effectsOf, outputOf, type StartedChild, takeBack } from './child.ts';
 import { compensate } from './compensate.ts';
 import { interruptionEnd } from './interruption.ts';
+import type { Over } from './over.ts';
 import { type StepEnd, stepKinds } from './steps.ts';
 import type { Caller } from './tries.ts';
 
@@ -44,9 +45,11 @@ export interface Progress {
 export interface ConfirmedEffect {
   readonly step: CallStep;
   readonly operation: OperationPlan;
+  /** Where it was done. */
+  readonly over: Over;
   /** The step's place in the run. */
   readonly place: string;
-  /** Where it was done: what its compensation reads is read there. */
+  /** In which it was done: what its compensation reads is read there. */
   readonly progress: Progress;
   /** Within a strand: its place in the order of the run's records. */
   readonly nth?: number;

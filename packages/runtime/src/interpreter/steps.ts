@@ -173,7 +173,11 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
     event: target.event,
     expiresAtMs,
     expiryFacts: [{ kind: 'signal', step: place, details: { expired: true, outcome: target.onExpiry } }],
-    matches: (payload) => {
+    matches: (payload, connection) => {
+      if (target.over !== undefined) {
+        const over = loaded.expression(target.over, scopeOf(progress));
+        if (!over.ok || over.value !== connection) return false;
+      }
       // Only the event that starts a run has headers that are read.
       if (loaded.refusal(target.event, payload, 'unread') !== undefined) return false;
       const match = loaded.condition(target.match, { ...scopeOf(progress), signal: payload });

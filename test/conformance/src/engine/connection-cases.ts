@@ -32,6 +32,36 @@ export function connectionCases(open: Open): void {
       expect(world.target.calls.map(({ input }) => input)).toEqual([{ account: 'eu' }, { account: 'us' }]);
     });
 
+    test('tells apart what a run waits for, and is where its steps go', async () => {
+      const connection = { over: 'connection', among: ['eu', 'us'] } as const;
+      const paid = {
+        event: 'shop.paid',
+        over: 'connection',
+        match: 'signal.id == event.id',
+        withinMs: 3_600_000,
+        onExpiry: 'fail',
+      } as const;
+      const world = await open({
+        events,
+        identity,
+        steps: [step('wait', 'paid', { for: paid }), call('put', 'acme.put', { connection, with: account })],
+      });
+      const send = (event: string, source: string) =>
+        world.deliver(event, { id: 'a' }, undefined, undefined, source);
+      await send('shop.ordered', 'eu');
+      await send('shop.ordered', 'us');
+      await world.settle();
+      await send('shop.paid', 'us/payments');
+      await world.settle();
+      world.kill();
+      await world.settle();
+      expect(world.target.calls.map(({ input }) => input)).toEqual([{ account: 'us' }]);
+      const [run] = world.engine.runs({}).filter(({ key }) => key === 'us:a');
+      expect(world.engine.trace({ runId: run!.runId })).toContainEqual(
+        expect.objectContaining({ kind: 'intent', details: expect.objectContaining({ connection: 'us' }) }),
+      );
+    });
+
     test('is none of an event that a pipeline emits, which is held with an owner', async () => {
       const world = await open(
         {

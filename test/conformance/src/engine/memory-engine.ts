@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, newId } from '@tenon/model';
+import { type JsonObject, newId } from '@tenon/model';
 import type { ActionResult, RunDetail, RunFilter, RunSummary, Switch } from '@tenon/runtime';
 import {
   type ApartDetail,
@@ -136,9 +136,9 @@ export class MemoryEngine implements Engine {
     }
   }
 
-  eventsAfter(event: string, seq: number): readonly { readonly seq: number; readonly payload: Json }[] {
-    return this.#disk.events.flatMap(({ event: name, payload }, index) =>
-      name === event && index + 1 > seq ? [{ seq: index + 1, payload }] : [],
+  eventsAfter(event: string, seq: number): readonly (StoredEvent & { readonly seq: number })[] {
+    return this.#disk.events.flatMap((stored, index) =>
+      stored.event === event && index + 1 > seq ? [{ ...stored, seq: index + 1 }] : [],
     );
   }
 

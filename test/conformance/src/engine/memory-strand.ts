@@ -6,6 +6,7 @@ import {
   type ChildStarted,
   type ChildWait,
   type ChildWord,
+  connectionOf,
   type EventWait,
   type Fact,
   type Fork,
@@ -260,9 +261,9 @@ export class MemoryStrand implements RunContext {
     const { engine, stored } = this.#run;
     const before = stored.openings.get(full);
     let scannedTo = before?.scannedTo ?? stored.eventSeq;
-    for (const { seq, payload } of engine.eventsAfter(wait.event, scannedTo)) {
+    for (const { seq, payload, source } of engine.eventsAfter(wait.event, scannedTo)) {
       scannedTo = seq;
-      if (!wait.matches(payload)) continue;
+      if (!wait.matches(payload, connectionOf(source))) continue;
       this.#run.goLive();
       const details = { event: wait.event, eventSequence: seq };
       this.#record(key, { value: payload }, [{ kind: 'signal', step: wait.step, details }], (run) =>

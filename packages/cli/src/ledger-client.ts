@@ -144,7 +144,7 @@ export function withLedgerFile(
 function absent(collection: string | undefined, id: string | undefined): OperationsError {
   return collection === 'replays'
     ? new OperationsError(
-        `Not found: no dry run has given the token ${decodeURIComponent(id ?? '')} (REPLAY_UNKNOWN)`,
+        `Not found: no dry run that is still kept has given the token ${decodeURIComponent(id ?? '')} (REPLAY_UNKNOWN)`,
         exit.failed,
         'REPLAY_UNKNOWN',
       )

@@ -1,7 +1,7 @@
 import type { PlanStep } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ReplayFilter, ReplayReport } from './runtime.ts';
-import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
+import { type Bench, failure, openBench, openBenchWith, refused, unavailable } from './testing/bench.ts';
 import { call, childPlan, planFor, run, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
@@ -22,6 +22,39 @@ const outcomes = (report: ReplayReport) =>
     key,
     ...(why === undefined ? { effectsSkipped, effectsToSend } : { why: why.split(':')[0] }),
   }));
+
+describe('a dry run of which less is kept than a day', () => {
+  const HOUR_MS = 3_600_000;
+
+  test('is good for as long as that, says so, and is then told from one that never was', async () => {
+    bench = await openBenchWith({ keepPayloadsMs: HOUR_MS }, [held]);
+    bench.target.script = { put: [{ fail: refused }] };
+    await bench.order({ id: 'bad' });
+    await bench.runtime.idle();
+    const report = await dryRun({ pipeline: 'orders' });
+    expect(report.expiresAtMs - bench.clock.now()).toBe(HOUR_MS);
+    const cancelled = await bench.runtime.planCancel({ pipeline: 'orders' }, 'ana', 'not wanted');
+    if (!cancelled.ok) throw new Error(cancelled.message);
+    bench.clock.advance(HOUR_MS);
+    expect(await apply(report.token)).toMatchObject({
+      ok: false,
+      code: 'REPLAY_EXPIRED',
+      message: 'the dry run is more than 1h old, and what it was asked for is kept no longer; make a new one',
+    });
+    // Rounds of retention have let go of what it was asked for, which may name somebody.
+    await bench.pass(3 * HOUR_MS);
+    expect(bench.runtime.replayStatus(report.token)).toBeUndefined();
+    for (const asked of [
+      apply(report.token),
+      bench.runtime.applyCancel(cancelled.report.token, 'ben', 'looked'),
+    ])
+      expect(await asked).toMatchObject({
+        ok: false,
+        code: expect.stringMatching(/_UNKNOWN$/),
+        message: expect.stringMatching(/^no dry run .*that is still kept has given the token /),
+      });
+  });
+});
 
 describe('a dry run', () => {
   test('says what is skipped, what is sent and what is refused, and does nothing', async () => {

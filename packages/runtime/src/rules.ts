@@ -211,14 +211,14 @@ export const runtimeRules = {
   },
   REPLAY_UNKNOWN: {
     severity: 'error',
-    title: 'no dry run has given this token',
+    title: 'no dry run that is still kept has given this token',
     why: 'Only what a dry run showed can be applied.',
     fix: 'Copy the token whole, as the dry run printed it, or make a new dry run (`tenon replay`).',
   },
   REPLAY_EXPIRED: {
     severity: 'error',
     title: 'the dry run is too old to be applied',
-    why: 'What it said of its runs a day ago says too little of them today.',
+    why: 'What it said of its runs a day ago says too little of them today. Where data is kept for less than a day, so is what a dry run was asked for.',
     fix: 'Make a new dry run and look at it.',
   },
   REPLAY_APPLIED_ALREADY: {
@@ -235,14 +235,14 @@ export const runtimeRules = {
   },
   CANCEL_UNKNOWN: {
     severity: 'error',
-    title: 'no dry run of a cancellation has given this token',
+    title: 'no dry run of a cancellation that is still kept has given this token',
     why: 'Only what a dry run showed is cancelled.',
     fix: 'Copy the token whole, as the dry run printed it, or make a new dry run (`tenon runs cancel` with `--pipeline`, `--version` or `--state`). One of a replay is applied by `tenon replay apply`.',
   },
   CANCEL_EXPIRED: {
     severity: 'error',
     title: 'the dry run of a cancellation is too old to be applied',
-    why: 'What it said of its runs a day ago says too little of them today.',
+    why: 'What it said of its runs a day ago says too little of them today. Where data is kept for less than a day, so is what a dry run was asked for.',
     fix: 'Make a new dry run and look at it.',
   },
   RECONCILIATION_UNKNOWN: {
@@ -278,12 +278,12 @@ export const runtimeRules = {
   REPORT_INCOMPLETE: {
     severity: 'error',
     title: 'the report is not complete',
-    why: 'One that is being made, or that failed, does not say what differs.',
+    why: 'One that is being made, or that failed, does not say what differs; nor does one whose differences are kept no longer (`retention` in `contract.yaml`).',
     fix: 'Wait for its end, or begin a new one: `tenon reconcile <name>`.',
   },
   REPAIR_UNKNOWN: {
     severity: 'error',
-    title: 'no dry run of a repair has given this token',
+    title: 'no dry run of a repair that is still kept has given this token',
     why: 'Only what a dry run showed can be applied.',
     fix: 'Copy the token whole, as the dry run printed it, or make a new dry run (`tenon reconcile repair <report>`).',
   },

@@ -88,7 +88,7 @@ export const reconciliationRoutes: readonly Route[] = [
       const status = runtime.repairStatus(token);
       return status
         ? { body: status }
-        : absent('REPAIR_UNKNOWN', `no dry run of a repair has given the token ${token}`);
+        : absent('REPAIR_UNKNOWN', `no dry run of a repair that is still kept has given the token ${token}`);
     },
   },
   {

@@ -65,7 +65,9 @@ export const replayRoutes: readonly Route[] = [
     handle: ({ runtime, params }) => {
       const token = params['token']!;
       const status = runtime.replayStatus(token);
-      return status ? { body: status } : absent('REPLAY_UNKNOWN', `no dry run has given the token ${token}`);
+      return status
+        ? { body: status }
+        : absent('REPLAY_UNKNOWN', `no dry run that is still kept has given the token ${token}`);
     },
   },
   {

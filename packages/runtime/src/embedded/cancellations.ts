@@ -84,7 +84,10 @@ async function apply(
   const asked = stillGood(
     engine,
     queries.frozen.cancellation(token),
-    { code: 'CANCEL_UNKNOWN', message: `no dry run of a cancellation has given the token ${token}` },
+    {
+      code: 'CANCEL_UNKNOWN',
+      message: `no dry run of a cancellation that is still kept has given the token ${token}`,
+    },
     'CANCEL_EXPIRED',
   );
   if ('ok' in asked) return asked;

@@ -35,6 +35,7 @@ import type { Names } from './names.ts';
 import { nextTurn } from './next-turn.ts';
 import { PassedTime } from './passed-time.ts';
 import { Plans } from './plans.ts';
+import { KEEP_PAYLOADS_MS } from './retention.ts';
 import type { EmbeddedRun } from './run-context.ts';
 import type { RunHost } from './run-host.ts';
 import type { RunRow } from './run-row.ts';
@@ -73,6 +74,8 @@ export class EmbeddedEngine implements RunHost {
   readonly board = new SwitchBoard();
   readonly counts: FlowCounts;
   readonly disk: DiskSpace;
+  /** How long data of what has ended is kept, and what dry runs were asked for. */
+  readonly keepPayloadsMs: number;
   readonly calls: Calls;
   readonly admission: Admission;
   readonly #time: PassedTime;
@@ -131,6 +134,7 @@ export class EmbeddedEngine implements RunHost {
     );
     this.counts = new FlowCounts(this.#read);
     this.disk = new DiskSpace(options);
+    this.keepPayloadsMs = options.keepPayloadsMs ?? KEEP_PAYLOADS_MS;
     this.switches = new SwitchKeeper(this);
     this.admission = new Admission(this);
     this.#time = new PassedTime(

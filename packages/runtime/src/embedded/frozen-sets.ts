@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from '@tenon/model';
+import { formatDuration, isObject, type Json, type JsonObject } from '@tenon/model';
 import type { RuntimeCode } from '../rules.ts';
 import type { ActionResult, ReplayStatus } from '../runtime.ts';
 import type { EmbeddedEngine } from './engine.ts';
@@ -9,6 +9,11 @@ import type { StoredRows } from './stored-rows.ts';
 
 /** What a dry run showed can be done for so long: an older one says too little of today. */
 const GOOD_FOR_MS = 24 * 3_600_000;
+
+/** No longer than what it was asked for is kept: a filter may name somebody. */
+function goodForMs({ keepPayloadsMs }: EmbeddedEngine): number {
+  return Math.min(GOOD_FOR_MS, keepPayloadsMs);
+}
 /** Of a run that the dry run of a cancellation has named, until it is `cancelled`. */
 const TO_CANCEL = 'toCancel';
 
@@ -29,8 +34,8 @@ export function freeze(engine: EmbeddedEngine): FrozenSet {
   return {
     token: engine.newId(),
     atMs,
-    expiresAtMs: atMs + GOOD_FOR_MS,
-    outdatedMs: atMs - GOOD_FOR_MS,
+    expiresAtMs: atMs + goodForMs(engine),
+    outdatedMs: atMs - goodForMs(engine),
   };
 }
 
@@ -44,8 +49,13 @@ export function stillGood<Asked extends Pick<FrozenSet, 'atMs'>>(
   expired: RuntimeCode,
 ): Asked | Refusal {
   if (asked === undefined) return { ok: false, ...unknown };
-  if (asked.atMs + GOOD_FOR_MS > engine.now()) return asked;
-  return { ok: false, code: expired, message: 'the dry run is more than a day old; make a new one' };
+  const goodMs = goodForMs(engine);
+  if (asked.atMs + goodMs > engine.now()) return asked;
+  const age =
+    goodMs === GOOD_FOR_MS
+      ? 'a day old'
+      : `${formatDuration(goodMs)} old, and what it was asked for is kept no longer`;
+  return { ok: false, code: expired, message: `the dry run is more than ${age}; make a new one` };
 }
 
 /** Two people at one token: the later one is told who was first. `look`: what says how far it is. */

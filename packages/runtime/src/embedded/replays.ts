@@ -158,7 +158,7 @@ export class Replays {
     const asked = stillGood(
       this.#engine,
       this.status(token),
-      { code: 'REPLAY_UNKNOWN', message: `no dry run has given the token ${token}` },
+      { code: 'REPLAY_UNKNOWN', message: `no dry run that is still kept has given the token ${token}` },
       'REPLAY_EXPIRED',
     );
     if ('ok' in asked) return asked;

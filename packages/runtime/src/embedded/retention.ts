@@ -20,7 +20,7 @@ const FIRST_ROUND_MS = 300_000;
  * the newest one does not speak of, is kept no longer than that plan said.
  */
 export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): { stop(): void } {
-  const keepMs = options.keepPayloadsMs ?? KEEP_PAYLOADS_MS;
+  const keepMs = engine.keepPayloadsMs;
   const kept = new Kept(engine.read);
   let afterRun = 0;
   let afterEvent = 0;

@@ -44,6 +44,22 @@ describe('a repair', () => {
     });
   });
 
+  test('of a report whose differences are no longer kept is refused, and does not say that there was nothing', async () => {
+    bench = await openBench(orders);
+    listing(bench, { listOrders: () => [{ key: 'A' }], listInvoices: () => [] });
+    await bench.runtime.activateReconciliations([{ ...plan, keepMs: 60_000 }]);
+    const report = await reconciled(bench);
+    expect(report.differences).toBe(1);
+    await bench.pass(2 * 3_600_000);
+    expect(differencesOf(bench, report.id)).toEqual([]);
+    expect(await bench.runtime.planRepair(report.id, 'ana', 'late')).toMatchObject({
+      ok: false,
+      code: 'REPORT_INCOMPLETE',
+      message:
+        'the difference that it listed is no longer kept, or damaged; compare anew, and mend what that lists',
+    });
+  });
+
   test('replays what the pipeline holds of it, with the same keys, and then nothing differs', async () => {
     bench = await openBench(orders);
     const books = new Map<string, TestRecord>();

@@ -103,6 +103,12 @@ export class Repairs {
         message: `the report is ${report.state}; it lists nothing to mend`,
       };
     const numbered = await this.#differencesOf(reportId);
+    if (numbered.length === 0 && report.differences > 0)
+      return {
+        ok: false,
+        code: 'REPORT_INCOMPLETE',
+        message: `${report.differences === 1 ? 'the difference that it listed is' : `the ${report.differences} differences that it listed are`} no longer kept, or damaged; compare anew, and mend what that lists`,
+      };
     const differences = numbered.map(({ difference }) => difference);
     const held = await runsByKey(this.#engine, plan, differences);
     const inQuarantine = await quarantinedByKey(this.#engine, plan, differences);
@@ -167,7 +173,10 @@ export class Repairs {
     const stored = stillGood(
       this.#engine,
       this.#storedOf(token),
-      { code: 'REPAIR_UNKNOWN', message: `no dry run of a repair has given the token ${token}` },
+      {
+        code: 'REPAIR_UNKNOWN',
+        message: `no dry run of a repair that is still kept has given the token ${token}`,
+      },
       'REPLAY_EXPIRED',
     );
     if ('ok' in stored) return stored;

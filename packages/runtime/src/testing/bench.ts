@@ -436,7 +436,9 @@ export function openBench(...plans: Plan[]): Promise<Bench> {
   return openBenchWith({}, plans);
 }
 
-export interface BenchStart extends Pick<Bench, 'checkpoints' | 'encryption'> {
+export interface BenchStart
+  extends Pick<Bench, 'checkpoints' | 'encryption'>,
+    Pick<RuntimeOptions, 'keepPayloadsMs'> {
   /** A file to begin with a copy of: see `emptyFile`. */
   readonly begun?: Buffer;
   /** Pages in the log from which on it is moved into the file. */
@@ -477,6 +479,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       random,
       // A simulation goes from one thing that happens to the next: what comes round for ever is not one of them.
       limits: { watchEveryMs: 3_600_000, ...bench.limits },
+      ...(start.keepPayloadsMs !== undefined && { keepPayloadsMs: start.keepPayloadsMs }),
       ...(bench.owner !== undefined && { owner: bench.owner }),
       ...(bench.outside !== undefined && { outside: bench.outside }),
       ...(bench.connections !== undefined && { connections: bench.connections }),

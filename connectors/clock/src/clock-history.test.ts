@@ -1,6 +1,5 @@
 import type { IncomingMessage, ScheduleManifest } from '@tenon/connector';
-import { type Random, seededRandom } from '@tenon/model';
-import { manualClock } from '@tenon/runtime/testing';
+import { manualClock, type Random, seededRandom } from '@tenon/model';
 import { connectorPlans } from '@tenon/testkit';
 import { expect, it } from 'vitest';
 import { clockSource } from './clock-source.ts';

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ScheduleManifest } from '@tenon/connector';
 import { scheduleOf } from '@tenon/connector/schedule';
-import { seededRandom } from '@tenon/model';
-import { manualClock } from '@tenon/runtime/testing';
+import { manualClock, seededRandom } from '@tenon/model';
 import { connectorPlans } from '@tenon/testkit';
 import { describe, expect, it } from 'vitest';
 import { clockSource } from './clock-source.ts';

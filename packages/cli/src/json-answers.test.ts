@@ -127,6 +127,7 @@ const WORKSPACE: Readonly<Record<string, Line>> = {
   diff: { line: '--against .' },
   test: { line: 'shop' },
   'test connector': { line: '--list', fails: 'shop' },
+  drill: { line: '--only answer', fails: 'none' },
   ci: { line: '' },
   grants: { line: '' },
   // Its variables are not set, and its port is another's as may be.

@@ -8,6 +8,7 @@ import type { DiagnosticRules } from '@tenon/model';
 import { pipelineRules } from '@tenon/pipeline';
 import { problemRules, runtimeRules } from '@tenon/runtime';
 import { serverRules } from '@tenon/server/rules';
+import { drillRules } from '@tenon/testkit/drill-rules';
 import { testkitRules } from '@tenon/testkit/rules';
 import { cliRules } from './cli-rules.ts';
 
@@ -27,5 +28,6 @@ export const allRules: DiagnosticRules = {
   ...problemRules,
   ...serverRules,
   ...testkitRules,
+  ...drillRules,
   ...cliRules,
 };

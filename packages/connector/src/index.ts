@@ -22,6 +22,12 @@ export {
   WHOLE_BODY_BYTES_MAX,
 } from './http/http-transport.ts';
 export {
+  inProcessWire,
+  type WiredReply,
+  type WiredRequest,
+  type WiredServer,
+} from './http/in-process-wire.ts';
+export {
   type BodyReceiver,
   type BodyToSend,
   isStreamable,

@@ -4,6 +4,7 @@ export * from './duration.ts';
 export * from './failure.ts';
 export * from './ids.ts';
 export * from './json.ts';
+export * from './manual-clock.ts';
 export * from './ports.ts';
 export * from './secret.ts';
 export * from './suggest.ts';

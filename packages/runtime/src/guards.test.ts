@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type CallRequest, type CallResult, calledOff, type Transport } from '@tenon/connector';
-import { seededRandom, sleep } from '@tenon/model';
+import { manualClock, seededRandom, sleep } from '@tenon/model';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openRuntime } from './embedded/open-runtime.ts';
 import type { Runtime } from './runtime.ts';
-import { failure, manualClock } from './testing/bench.ts';
+import { failure } from './testing/bench.ts';
 import { call, planFor } from './testing/plan.ts';
 
 let folder: string;

@@ -1,10 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { seededRandom } from '@tenon/model';
+import { manualClock, seededRandom } from '@tenon/model';
 import { expect, test } from 'vitest';
 import { openRuntime } from './embedded/open-runtime.ts';
-import { manualClock } from './testing/bench.ts';
 import { countingServer } from './testing/counting-server.ts';
 import { plainTransport } from './testing/plain-transport.ts';
 import { call, planFor, probe, undoable } from './testing/plan.ts';

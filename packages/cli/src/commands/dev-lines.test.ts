@@ -1,6 +1,5 @@
-import type { JsonObject } from '@tenon/model';
+import { type JsonObject, manualClock } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
-import { manualClock } from '@tenon/runtime/testing';
 import { describe, expect, it } from 'vitest';
 import { DevLines, timedLine } from './dev-lines.ts';
 

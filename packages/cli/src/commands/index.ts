@@ -9,6 +9,7 @@ import { controlCommands } from './control.ts';
 import { dataCommands } from './data.ts';
 import { diffCommand } from './diff.ts';
 import { doctorCommand } from './doctor.ts';
+import { drillCommand } from './drill.ts';
 import { eraseCommand } from './erase.ts';
 import { explainCommand } from './explain.ts';
 import { generateCommand } from './generate.ts';
@@ -36,6 +37,7 @@ export const commands: readonly CommandSpec[] = [
   diffCommand,
   testCommand,
   testConnectorCommand,
+  drillCommand,
   ciCommand,
   devCommand,
   serveCommand,

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, type ZlibOptions, zstdDecompress } from 'node:zlib';
 import type { Clock } from '@tenon/model';
-import type { Agent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { encodingLayers } from './content-encoding.ts';
 import { IncomingBody } from './incoming-body.ts';
 import { OutgoingBody, type SendFault } from './outgoing-body.ts';
@@ -66,12 +66,15 @@ export type Exchange =
 /** Lower-case names, repeated ones joined by `, `; `set-cookie` is left out (it holds credentials and nobody reads it). */
 export type Headers = Readonly<Record<string, string>>;
 
+/** What carries requests: undici's pool, or whatever stands in for the network. */
+export type Wire = Pick<Dispatcher, 'dispatch'>;
+
 /**
  * One request, one answer, nothing retried, nothing followed. Stops when `signal` aborts. A request whose connection
  * was never made has not started; from the moment undici takes it to a socket it has, since the bytes may be gone.
  */
 export function exchange(
-  agent: Agent,
+  wire: Wire,
   request: WireRequest,
   signal: AbortSignal,
   bodyBytesMax: number,
@@ -100,7 +103,7 @@ export function exchange(
       return;
     }
     try {
-      agent.dispatch(
+      wire.dispatch(
         {
           origin: request.url.origin,
           path: `${request.url.pathname}${request.url.search}`,

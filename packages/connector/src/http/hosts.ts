@@ -6,7 +6,7 @@ import { kept } from '../kept.ts';
 import type { OperationPlan } from '../operation-plan.ts';
 import type { TransportContext } from '../transport.ts';
 import { Deadline } from './deadline.ts';
-import { exchange, type WireRequest } from './exchange.ts';
+import { exchange, type Wire, type WireRequest } from './exchange.ts';
 import { HostGuard } from './host-guard.ts';
 
 /** Time and bytes for a token request, which is shared by its callers and bound to none of their deadlines. */
@@ -16,6 +16,7 @@ const TOKEN_BYTES_MAX = 256 * 1024;
 export interface HostLimits {
   readonly connectionsMax: number;
   readonly connectTimeoutMs: number;
+  readonly wire?: Wire | undefined;
 }
 
 /** What the operations of one connection may reach, over which sockets, and with which credentials: one of each for every set of hosts. */
@@ -41,7 +42,8 @@ export class Hosts {
   }
 
   /** One whose certificate has been replaced ends when it is idle. */
-  agentOf(operation: OperationPlan, tls?: TlsIdentity): Agent {
+  agentOf(operation: OperationPlan, tls?: TlsIdentity): Wire {
+    if (this.#limits.wire !== undefined) return this.#limits.wire;
     const hosts = setOf(operation);
     const before = this.#identities.get(hosts);
     if (tls !== undefined && before !== tls.digest) {

@@ -15,7 +15,7 @@ import {
 import { buildRequest, type DraftRequest, isDraft, wireRequest } from './build-request.ts';
 import { inputIssue } from './check-request.ts';
 import { Deadline } from './deadline.ts';
-import { exchange, type Streaming } from './exchange.ts';
+import { exchange, type Streaming, type Wire } from './exchange.ts';
 import {
   authFailure,
   certificateRefused,
@@ -40,6 +40,8 @@ export interface HttpTransportOptions {
   readonly connectTimeoutMs?: number;
   /** What the connector's own code makes of answers. */
   readonly classify?: AnswerClassifier | undefined;
+  /** Carries the requests in place of sockets: for trials, in which nothing leaves the process. */
+  readonly wire?: Wire;
 }
 
 export interface HttpTransport extends Transport {

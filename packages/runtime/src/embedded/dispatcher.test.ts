@@ -1,5 +1,5 @@
+import { manualClock } from '@tenon/model';
 import { expect, test } from 'vitest';
-import { manualClock } from '../testing/bench.ts';
 import { Dispatcher } from './dispatcher.ts';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));

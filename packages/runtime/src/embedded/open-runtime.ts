@@ -57,10 +57,14 @@ export function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   );
 }
 
-/** As `openRuntime`, with a committer of one's own: tests make the disk fail with it. */
+/**
+ * As `openRuntime`, with a committer of one's own: tests make the disk fail with it. `onOpen` is given what lets go of the file as the death of the
+ * process would, with nothing said or written: whoever plays many processes in one has no more files open than one.
+ */
 export async function openRuntimeWith(
   options: RuntimeOptions,
   makeCommitter: (file: string) => Committer,
+  onOpen: (letGo: () => Promise<void>) => void = () => {},
 ): Promise<Runtime> {
   refuseBlankStart(options);
   const lock = lockFile(options.file);
@@ -126,6 +130,11 @@ export async function openRuntimeWith(
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);
   let stopped: Promise<void> | undefined;
+  onOpen(async () => {
+    engine.reader.close();
+    await committer.close();
+    lock.release();
+  });
 
   return withReasons({
     configured: (parts, deployment) => configured(engine, parts, deployment),

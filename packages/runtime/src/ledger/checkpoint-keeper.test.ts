@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { manualClock } from '@tenon/model';
 import { expect, test } from 'vitest';
-import { manualClock, testKey } from '../testing/bench.ts';
+import { testKey } from '../testing/bench.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import type { StoredTree } from './tiles.ts';
 

@@ -1,7 +1,15 @@
 import { copyFileSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CallRequest, type CallResult, calledOff, type Transport } from '@tenon/connector';
-import { type Failure, type Json, type JsonObject, type SteadyClock, seededRandom } from '@tenon/model';
+import {
+  type Failure,
+  type Json,
+  type JsonObject,
+  type ManualClock,
+  manualClock,
+  type SteadyClock,
+  seededRandom,
+} from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import type { BatchResult, Chore } from '../embedded/apply-batch.ts';
 import type { Committer } from '../embedded/commit-queue.ts';
@@ -15,53 +23,6 @@ import type { SecretAudit } from '../secret-audit.ts';
 import { memoryFolder } from './empty-file.ts';
 import { type Slowness, slowCommitter, type UnderWay } from './slow-committer.ts';
 import { type FileState, fileStateOf, type TornWrite } from './torn-write.ts';
-
-/** A clock that stands still until told otherwise. */
-export interface ManualClock extends SteadyClock {
-  /** Moves time on, firing what is due on the way, in order. */
-  advance(ms: number): void;
-  /** Time of the next timer, if one is set. */
-  readonly next: number | undefined;
-  /** Sets the clock forward, or back, while nothing passes: what `now` says jumps, and timers keep their delays. */
-  jump(ms: number): void;
-  /** As `now`, without any jumps: how much has really passed. */
-  steady(): number;
-}
-
-export function manualClock(startMs = 1_700_000_000_000): ManualClock {
-  /** What has really passed, and by how much the clock was set forward. */
-  let steadyMs = startMs;
-  let aheadMs = 0;
-  const timers = new Map<number, { readonly atMs: number; readonly fire: () => void }>();
-  let lastId = 0;
-  const first = (): [number, { readonly atMs: number; readonly fire: () => void }] | undefined =>
-    [...timers].toSorted(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0];
-  return {
-    now: () => steadyMs + aheadMs,
-    setTimer: (delayMs, fire) => {
-      const id = ++lastId;
-      timers.set(id, { atMs: steadyMs + delayMs, fire });
-      return () => timers.delete(id);
-    },
-    advance: (ms) => {
-      const untilMs = steadyMs + ms;
-      for (let timer = first(); timer !== undefined && timer[1].atMs <= untilMs; timer = first()) {
-        timers.delete(timer[0]);
-        steadyMs = Math.max(steadyMs, timer[1].atMs);
-        timer[1].fire();
-      }
-      steadyMs = untilMs;
-    },
-    jump: (ms) => {
-      aheadMs += ms;
-    },
-    get next() {
-      const timer = first();
-      return timer && timer[1].atMs + aheadMs;
-    },
-    steady: () => steadyMs,
-  };
-}
 
 /** The other system: keeps effects by key, and does as the test says. */
 export class FakeTarget {

@@ -1,6 +1,6 @@
 export { inlineCommitter } from '../embedded/inline-committer.ts';
 export { openRuntimeWith } from '../embedded/open-runtime.ts';
-export { type Bench, FakeTarget, failure, type ManualClock, manualClock, openBench } from './bench.ts';
+export { type Bench, FakeTarget, failure, openBench } from './bench.ts';
 export { type CountingServer, countingServer } from './counting-server.ts';
 export { ENTRIES_PER_ROW, fillLedger } from './fill-ledger.ts';
 export { type KillReport, killUnderLoad } from './kill-harness.ts';

@@ -1,10 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto';
 import {
   type AuthScheme,
   type CallRequest,
   type CallResult,
   type ConnectionConfig,
-  credentialFields,
   type GuardOptions,
   guardedTransport,
   httpTransport,
@@ -27,7 +25,6 @@ import {
   type Json,
   type JsonObject,
   type Random,
-  Secret,
   type SteadyClock,
   toPointer,
   unmetPointers,
@@ -36,6 +33,7 @@ import { planOperation } from '@tenon/pipeline';
 import type { AppliedEffect, SeenRequest } from '../sandbox/journal.ts';
 import type { Role } from '../sandbox/resources.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { canarySecrets, trialConnection, withoutCertificates } from '../trial-connection.ts';
 import { exampleInput, inputValidator } from './example-input.ts';
 import type { Subject } from './subject.ts';
 
@@ -75,8 +73,6 @@ export interface Unproven {
   readonly failure: Failure;
 }
 
-/** Marks every secret that the kit hands out, so that one found anywhere is known for what it is. */
-export const SECRET_CANARY = 'canary-secret';
 /** Longest a call of the kit may take before the kit itself gives up on it. */
 const PATIENCE_MS = 20_000;
 const CALL_TIMEOUT_MS = 15_000;
@@ -357,24 +353,8 @@ export class Bench {
   connection(preferred?: AuthScheme): ConnectionConfig {
     if (this.target.connection && preferred === undefined)
       return { ...this.target.connection, baseUrl: this.target.url };
-    const { manifest } = this.subject;
     // Alternatives of a contract are not used together: the first is the one that the connector prefers.
-    const scheme = preferred ?? withoutCertificates(manifest.auth)[0];
-    return {
-      name: manifest.name,
-      connector: manifest.name,
-      baseUrl: this.target.url,
-      credentials: {
-        // With a client's own besides, so that a strayed token request would have something to give away.
-        [scheme?.id ?? 'stray']: Object.fromEntries(
-          [...(scheme ? credentialFields(scheme).required : []), 'clientId', 'clientSecret'].map((field) => [
-            field,
-            `env:${field}` as const,
-          ]),
-        ),
-      },
-      webhookSecrets: [],
-    };
+    return trialConnection(this.subject.manifest, this.target.url, preferred);
   }
 
   #tokens(): TokenVault {
@@ -401,11 +381,6 @@ export class Bench {
 
 function broken(code: string, message: string): CallResult {
   return { ok: false, failure: { class: 'unknown', code, message, delivery: 'lost' } };
-}
-
-/** The sandbox is on loopback without TLS, where no certificate can be shown. */
-function withoutCertificates(schemes: readonly AuthScheme[]): readonly AuthScheme[] {
-  return schemes.filter(({ type }) => type !== 'mtls');
 }
 
 function joined(subject: Subject, { roles, isAlone }: BenchTarget): BenchOperation[] {
@@ -503,17 +478,3 @@ function evaluated(value: unknown, scope: JsonObject): Json {
   });
   return results.length === 1 ? results[0]! : results.map(String).join('');
 }
-
-let signingKey: string | undefined;
-
-/** Every secret is a canary of its own; a private key must be one that signs. */
-const canarySecrets: TransportContext['secrets'] = {
-  resolve: async (reference) => {
-    const field = reference.slice('env:'.length);
-    if (field !== 'privateKey') return new Secret(reference, `${SECRET_CANARY}-${field}`);
-    signingKey ??= generateKeyPairSync('rsa', { modulusLength: 2048 })
-      .privateKey.export({ type: 'pkcs8', format: 'pem' })
-      .toString();
-    return new Secret(reference, signingKey);
-  },
-};

@@ -34,6 +34,35 @@ import { type Unsaid, unsaid } from './unsaid.ts';
 import { addressOf, answerAside, plainHeaders, readBytes, send } from './wire.ts';
 import type { ValidRequest, World } from './world.ts';
 
+/** A thing as it was before a request and is after it; absent where it was not there, and where the operation names none. */
+export interface Change {
+  /** `SeenRequest.sequence`. */
+  readonly request: number;
+  readonly operation: string;
+  readonly resource: string;
+  readonly id?: string;
+  readonly before?: JsonObject;
+  readonly after?: JsonObject;
+}
+
+export interface EngineOptions extends SandboxOptions {
+  /** Told of each effect, with what it changed. */
+  readonly onChange?: (change: Change) => void;
+}
+
+/** A request, read whole. Lower-case method and header names. */
+export interface ServedRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bytes: Buffer<ArrayBuffer> | undefined;
+}
+
+/** `fault` spoils the answer. `made`: what would have been answered, of a request that was carried out. */
+export type Reply =
+  | { readonly answer: Answer; readonly fault?: Fault; readonly made?: Answer }
+  | { readonly lost: 'dropped' | 'hangs'; readonly made?: Answer };
+
 /** The operation name under which faults strike the token endpoint. */
 export const TOKEN_OPERATION = 'oauth-token';
 
@@ -44,7 +73,7 @@ export const TOKEN_OPERATION = 'oauth-token';
 export class Engine implements Controlled {
   readonly faults: FaultBook;
   readonly journal: Journal;
-  readonly #options: SandboxOptions;
+  readonly #options: EngineOptions;
   readonly #clock: Clock;
   readonly #seed: number;
   readonly #world: World;
@@ -55,7 +84,7 @@ export class Engine implements Controlled {
   readonly #stopped = new AbortController();
   #gate: Gatekeeper;
 
-  constructor(options: SandboxOptions) {
+  constructor(options: EngineOptions) {
     const { contract, manifest, clock = systemClock, seed = 1 } = options;
     this.#options = options;
     this.#clock = clock;
@@ -148,7 +177,14 @@ export class Engine implements Controlled {
     const method = (request.method ?? 'GET').toLowerCase();
     if (isControlPath(url.pathname))
       return control({ method, url, bytes, headers: request.headers, response }, this);
-    const headers = plainHeaders(request);
+    const reply = await this.serve({ method, url, headers: plainHeaders(request), bytes });
+    if ('answer' in reply) send(response, reply.answer, reply.fault);
+    // `hangs`: nothing is said, the connection stays open until the caller or the sandbox ends it.
+    else if (reply.lost === 'dropped') response.socket?.destroy();
+  }
+
+  /** What becomes of a request, whatever it came over. `bytes` absent: there were too many. */
+  async serve({ method, url, headers, bytes }: ServedRequest): Promise<Reply> {
     const path = this.#gate.shownPath(url);
     const record = this.journal.seen({ method, path, headers, hidden: this.#gate.hiddenHeaders() });
 
@@ -169,20 +205,23 @@ export class Engine implements Controlled {
     if (fault !== undefined && !appliesEffect(fault)) {
       if (fault.kind === 'status')
         return answer(this.#statusAnswer(fault, match?.kind === 'found' ? match.route : undefined));
-      if (fault.kind === 'dropBefore') response.socket?.destroy();
-      // `hang`: nothing is said, the connection stays open until the caller or the sandbox ends it.
-      return;
+      return { lost: fault.kind === 'dropBefore' ? 'dropped' : 'hangs' };
     }
     const made = bytes === undefined ? this.#refuse(undefined, TOO_LARGE) : await make(this);
-    if (fault?.kind === 'dropAfter') return void response.socket?.destroy();
-    if (fault?.kind === 'hang') return;
+    if (fault?.kind === 'dropAfter') return { lost: 'dropped', made };
+    if (fault?.kind === 'hang') return { lost: 'hangs', made };
     if (fault?.kind === 'status')
-      return answer(this.#statusAnswer(fault, match?.kind === 'found' ? match.route : undefined));
-    return answer(made);
+      return answer(this.#statusAnswer(fault, match?.kind === 'found' ? match.route : undefined), made);
+    return answer(made, made);
 
-    function answer(sent: Answer): void {
+    function answer(sent: Answer, carriedOut?: Answer): Reply {
       record.status = sent.status;
-      send(response, { ...sent, headers: { ...sent.headers, ...grown } }, fault);
+      const whole = { ...sent, headers: { ...sent.headers, ...grown } };
+      return {
+        answer: whole,
+        ...(fault !== undefined && { fault }),
+        ...(carriedOut !== undefined && { made: carriedOut }),
+      };
     }
 
     async function make(engine: Engine): Promise<Answer> {
@@ -201,7 +240,7 @@ export class Engine implements Controlled {
       readonly headers: Readonly<Record<string, string>>;
       readonly bytes: Buffer<ArrayBuffer>;
     },
-    record: { body?: SeenRequest['body']; replayed: boolean },
+    record: { readonly sequence: number; body?: SeenRequest['body']; replayed: boolean },
   ): Promise<Answer> {
     const { operation, path } = route;
     const side = this.#world.schemas.request;
@@ -259,7 +298,7 @@ export class Engine implements Controlled {
   }
 
   /** Performs the request, unless its idempotency key has been used: then the stored answer is given again. */
-  #once(request: ValidRequest, record: { replayed: boolean }): Answer {
+  #once(request: ValidRequest, record: { readonly sequence: number; replayed: boolean }): Answer {
     const { operation, headers, path, parameters, body } = request;
     const declared = this.#options.manifest?.operations[operation.id]?.idempotency;
     const header = keyHeaderOf(operation, this.#options.manifest);
@@ -280,9 +319,11 @@ export class Engine implements Controlled {
     const conditional = precondition(request, this.#world);
     if (conditional !== undefined)
       return 'answer' in conditional ? conditional.answer : this.#refuse(operation, conditional.refusal);
+    const then = this.#options.onChange && this.#world.store.now();
     const performed = perform(request, this.#world);
     if (!performed.ok) return this.#refuse(operation, performed.refusal);
     if (performed.effect !== undefined) {
+      this.#tellChange(record.sequence, operation.id, performed.effect, then);
       this.journal.applied({
         operation: operation.id,
         ...(key !== undefined && { key }),
@@ -291,6 +332,25 @@ export class Engine implements Controlled {
       if (key !== undefined) this.#answers.keep(operation.id, key, digest, performed.answer);
     }
     return performed.answer;
+  }
+
+  #tellChange(
+    request: number,
+    operation: string,
+    { resource, id }: { readonly resource: string; readonly id?: string },
+    then: ReturnType<Store['now']> | undefined,
+  ): void {
+    if (then === undefined) return;
+    const before = id === undefined ? undefined : then(resource, id);
+    const after = id === undefined ? undefined : this.#world.store.now()(resource, id);
+    this.#options.onChange?.({
+      request,
+      operation,
+      resource,
+      ...(id !== undefined && { id }),
+      ...(before && { before }),
+      ...(after && { after }),
+    });
   }
 
   #token(bytes: Buffer, headers: Readonly<Record<string, string>>): Answer {

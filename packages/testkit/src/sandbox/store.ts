@@ -65,6 +65,22 @@ export class Store {
     );
   }
 
+  /** The things as they are now, by collection name and id, whatever is done to them later: rows are replaced, never changed. */
+  now(): (name: string, id: string) => JsonObject | undefined {
+    const held = [...this.#collections.values()].map(({ collection, rows }) => ({
+      name: collection.name,
+      rows,
+    }));
+    return (name, id) => {
+      for (const one of held) {
+        if (one.name !== name) continue;
+        const row = one.rows.find((candidate) => candidate.id === id && candidate.isGone !== true);
+        if (row !== undefined) return row.value;
+      }
+      return undefined;
+    };
+  }
+
   clear(): void {
     this.#collections.clear();
   }

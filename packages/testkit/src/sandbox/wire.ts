@@ -42,25 +42,44 @@ export function plainHeaders(request: IncomingMessage): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, [value ?? ''].flat().join(', ')]));
 }
 
-/** Sends an answer, spoilt as the fault says. */
-export function send(response: ServerResponse, answer: Answer, fault?: Fault): void {
+/** An answer as bytes, spoilt as the fault says. */
+export interface Rendered {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly bytes: Buffer;
+  /** The connection ends within the body. */
+  readonly isCut: boolean;
+}
+
+export function rendered(answer: Answer, fault?: Fault): Rendered {
   const body =
     fault?.kind === 'drift' && answer.body !== undefined ? drifted(answer.body, fault) : answer.body;
   const text = body === undefined ? '' : render(body, answer.mediaType ?? 'application/json');
   const sent = fault?.kind === 'malformedBody' ? `${text.slice(0, -1)},` : text;
-  const bytes = Buffer.from(sent, 'utf8');
   const hasBody = answer.status !== 204 && answer.status !== 304;
-  response.writeHead(answer.status, {
-    ...answer.headers,
-    ...(hasBody && { 'content-length': bytes.length }),
-    ...(hasBody && answer.mediaType !== undefined && { 'content-type': answer.mediaType }),
-  });
-  if (fault?.kind === 'truncatedBody') {
+  const bytes = Buffer.from(hasBody ? sent : '', 'utf8');
+  return {
+    status: answer.status,
+    headers: {
+      ...answer.headers,
+      ...(hasBody && { 'content-length': bytes.length }),
+      ...(hasBody && answer.mediaType !== undefined && { 'content-type': answer.mediaType }),
+    },
+    bytes,
+    isCut: fault?.kind === 'truncatedBody',
+  };
+}
+
+/** Sends an answer, spoilt as the fault says. */
+export function send(response: ServerResponse, answer: Answer, fault?: Fault): void {
+  const { status, headers, bytes, isCut } = rendered(answer, fault);
+  response.writeHead(status, headers);
+  if (isCut) {
     // The length promised is the whole: the reader sees the connection end inside the body.
     response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.socket?.destroy());
     return;
   }
-  response.end(hasBody ? bytes : undefined);
+  response.end(bytes.length > 0 ? bytes : undefined);
 }
 
 function render(body: Json, mediaType: string): string {

@@ -1,8 +1,8 @@
 import type { CallRequest } from '@tenon/connector';
-import { type Json, type JsonObject, seededRandom } from '@tenon/model';
+import { type Json, type JsonObject, manualClock, seededRandom } from '@tenon/model';
 import type { AcceptResult, LedgerEntry, RunState } from '@tenon/runtime';
 import type { Engine, EngineOptions } from '@tenon/runtime/engine';
-import { FakeTarget, manualClock } from '@tenon/runtime/testing';
+import { FakeTarget } from '@tenon/runtime/testing';
 
 type Plan = Parameters<Engine['activate']>[0];
 

@@ -1,4 +1,5 @@
-import { type Bench, type BenchOperation, isHttp, SECRET_CANARY } from '../bench.ts';
+import { SECRET_CANARY } from '../../trial-connection.ts';
+import { type Bench, type BenchOperation, isHttp } from '../bench.ts';
 import { captured } from '../captured.ts';
 import { type Check, Tally } from '../check.ts';
 import { exampleInput, inputValidator, withTexts } from '../example-input.ts';

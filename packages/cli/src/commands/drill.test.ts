@@ -1,0 +1,88 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exit } from '../exit.ts';
+import { initFolder } from '../testing/init-folder.ts';
+import { runCommand } from '../testing/run-command.ts';
+import { drillCommand } from './drill.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await initFolder('drill');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const run = (...options: string[]) =>
+  runCommand([drillCommand], ['drill', ...options], { cwd: folder, env: {} });
+const PIPELINE = 'pipelines/order-paid.pipeline.yaml';
+
+async function edit(from: string, to: string): Promise<void> {
+  const path = join(folder, PIPELINE);
+  const text = await readFile(path, 'utf8');
+  expect(text).toContain(from);
+  await writeFile(
+    path,
+    text.replace(from, () => to),
+  );
+}
+
+describe('drill', () => {
+  it('finds nothing in the workspace that `tenon init` writes, and says where somebody is needed', async () => {
+    const { code, out } = await run('--only', 'shipment: the system');
+    expect(out).toMatch(/^order-paid: \d+ runs, seed 1\n {2}ended {3}\d+ succeeded/);
+    expect(out).toContain(
+      '    shipment, in doubt: fulfilment says how it goes on; told what is true, the run is succeeded\n',
+    );
+    expect(out).toContain('every promise held');
+    expect(out).toMatch(/1 pipeline, \d+ runs: no findings\n$/);
+    expect(code).toBe(exit.clean);
+  });
+
+  it('lists each run where that is asked for', async () => {
+    const { out } = await run('--only', 'another delivery id', '--all');
+    expect(out).toContain('  the event comes again under another delivery id: succeeded, 1 effect\n');
+  });
+
+  it('shows a promise that does not hold at its step, and ends with 3', async () => {
+    await edit('shipmentId: "${ steps.shipment.id }"', 'shipmentId: "${ steps.order.id }"');
+    const { code, out } = await run('--only', 'somebody cancels');
+    expect(out).toMatch(
+      /error drill-undoes-another {2}order-paid: shipment did something .*somebody cancels the run/,
+    );
+    expect(out).toMatch(/\d+│ {3}- id: shipment\n.*\^{8}\n/);
+    expect(code).toBe(exit.findings);
+    const { out: json } = await run('--only', 'somebody cancels', '--format', 'json');
+    expect(JSON.parse(json)).toMatchObject({
+      findings: [{ code: 'drill-undoes-another', file: PIPELINE }],
+      pipelines: [{ pipeline: 'order-paid', seed: 1 }],
+    });
+  });
+
+  it('drills nothing in a workspace with findings', async () => {
+    await edit('call: shop.getOrder', 'call: shop.getOrdr');
+    const { code, out } = await run();
+    expect(out).toContain('unknown-operation');
+    expect(out).not.toContain('order-paid:');
+    expect(code).toBe(exit.findings);
+  });
+
+  it.each([
+    [['other'], 'there is no pipeline other; there are: order-paid'],
+    [['--only', 'nowhere'], '--only: order-paid fails in no way of which the name holds "nowhere"'],
+    [['--seed', 'x'], '--seed: expected a whole number of nine digits at most, and not x'],
+    [['--start', 'none.yaml'], '--start: there is no readable file'],
+    [['--start', PIPELINE], 'there is no `apiVersion`; there are: event, headers, rows'],
+  ])('is called wrongly with %j, and says so', async (args, says) => {
+    const { code, err } = await run(...args);
+    expect(err).toContain(says);
+    expect(code).toBe(exit.usage);
+  });
+
+  it('begins with what it is given', async () => {
+    const start = { event: { orderId: 'ord_7' } };
+    await writeFile(join(folder, 'start.json'), JSON.stringify(start));
+    const { err } = await run('--start', 'start.json', '--only', 'nothing goes wrong');
+    // What is missing is said by its place.
+    expect(err).toMatch(/--start: .*start\.json: `event`: .*\/\w+ is required/);
+  });
+});

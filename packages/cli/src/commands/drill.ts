@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { compareDiagnostics, hasErrors } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+import {
+  type DrillReport,
+  type DrillSource,
+  drill,
+  drillFindings,
+  readStart,
+  type Start,
+} from '@tenon/testkit/drill';
+import { parseDocument } from 'yaml';
+import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { loadConnectorCode } from '../connector-code.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { asDocument } from '../json-answer.ts';
+import { renderDrill } from '../render/drill.ts';
+import { plural } from '../render/index.ts';
+import { exitCodeOf, formatOption, isForPeople, openSession, printReport, type Session } from '../session.ts';
+
+/** `tenon drill`: every way in which a run may fail, tried before the first one does. */
+export const drillCommand: CommandSpec = {
+  name: 'drill',
+  summary:
+    'Try each way in which a pipeline’s runs may fail, in a simulation, and hold what comes of it to what is promised',
+  positionals: ['[pipeline...]'],
+  options: {
+    ...formatOption,
+    start: {
+      type: 'string',
+      value: '<file>',
+      help: 'YAML or JSON: the `event` that a run begins with, and `rows` that the systems hold, by connection and resource; of one pipeline. Default: made up from the contracts so that a run succeeds',
+    },
+    only: { type: 'string', value: '<text>', help: 'only the ways of which the name holds this' },
+    seed: { type: 'string', value: '<n>', help: 'of what is made up: same seed, same drill; default 1' },
+    all: { type: 'boolean', help: 'list every run, and every way that comes to a person' },
+  },
+  examples: [
+    'tenon drill',
+    'tenon drill subscription-upgraded --all',
+    'tenon drill subscription-upgraded --only "the answer is lost"',
+    'tenon drill subscription-upgraded --start upgrade.yaml --format sarif > drill.sarif',
+  ],
+  run: async (args, io) => {
+    const session = await openSession(io);
+    if (!('workspace' in session) || hasErrors(session.diagnostics)) {
+      await printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+      return exitCodeOf(session.diagnostics);
+    }
+    return drillAll(session, args, io);
+  },
+};
+
+async function drillAll(session: Session, args: Args, io: Io): Promise<ExitCode> {
+  const { root, workspace, check } = session;
+  const plans = plansOf(session, args);
+  const source: DrillSource = { workspace, plans: check.plans, code: await loadConnectorCode(session) };
+  const start = await startGiven(source, plans, args, io);
+  const only = args.text('only');
+  const reports: DrillReport[] = [];
+  for (const plan of plans) {
+    const report = await drill(source, plan, {
+      seed: seedOf(args),
+      ...(only && { only }),
+      ...(start && { start }),
+    });
+    if (only !== undefined && report.trials.length === 0 && report.failed === undefined)
+      throw new UsageError(
+        'argument-unknown',
+        `--only: ${plan.pipeline} fails in no way of which the name holds "${only}"`,
+      );
+    reports.push(report);
+    if (isForPeople(args)) io.out(renderDrill(report, args.flag('all')));
+  }
+  const diagnostics = reports
+    .flatMap((report) => drillFindings(report, check.plans.get(report.pipeline)!))
+    .sort(compareDiagnostics);
+  const runs = reports.reduce((sum, { trials }) => sum + trials.length, 0);
+  if (args.text('format') === 'json') io.out(asDocument({ runs, findings: diagnostics, pipelines: reports }));
+  else if (!isForPeople(args) || diagnostics.length > 0)
+    await printReport({ diagnostics, checked: { pipelines: plans.length, runs } }, root, args, io);
+  else io.out(`${plural(plans.length, 'pipelines')}, ${plural(runs, 'runs')}: no findings\n`);
+  return hasErrors(diagnostics) ? exit.findings : exit.clean;
+}
+
+function plansOf({ check }: Session, args: Args): readonly Plan[] {
+  const wanted = args.positionals;
+  if (wanted.length === 0) return [...check.plans.values()];
+  return wanted.map((name) => {
+    const plan = check.plans.get(name);
+    if (plan !== undefined) return plan;
+    const known = [...check.plans.keys()].join(', ') || 'none';
+    throw new UsageError('argument-unknown', `there is no pipeline ${name}; there are: ${known}`);
+  });
+}
+
+function seedOf(args: Args): number {
+  const text = args.text('seed');
+  if (text === undefined) return 1;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UsageError(
+    'argument-invalid',
+    `--seed: expected a whole number of nine digits at most, and not ${text}`,
+  );
+}
+
+async function startGiven(
+  source: DrillSource,
+  plans: readonly Plan[],
+  args: Args,
+  io: Io,
+): Promise<Start | undefined> {
+  const named = args.text('start');
+  if (named === undefined) return undefined;
+  const [plan, ...others] = plans;
+  if (plan === undefined || others.length > 0)
+    throw new UsageError('arguments-contradict', '--start is for one pipeline: name it');
+  const file = resolve(io.cwd, named);
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined)
+    throw new UsageError('argument-unknown', `--start: there is no readable file ${file}`);
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem) throw new UsageError('argument-invalid', `--start: ${file}: ${problem.message}`);
+  // As JSON: YAML has values that no event could hold.
+  const start = readStart(JSON.parse(JSON.stringify(document.toJS() ?? null)), plan, source);
+  if (typeof start === 'string') throw new UsageError('argument-invalid', `--start: ${file}: ${start}`);
+  return start;
+}

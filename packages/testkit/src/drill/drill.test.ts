@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { drill } from './drill.ts';
+import { drillFindings } from './findings.ts';
+import { readStart } from './given-start.ts';
+import { reference, swap } from './reference.testing.ts';
+
+const PIPELINE = 'pipelines/subscription-upgraded.pipeline.yaml';
+const TICKETING = 'connectors/ticketing/connector.yaml';
+const source = await reference();
+const upgraded = source.plan('subscription-upgraded');
+
+const codesOf = async (
+  edits: Parameters<typeof reference>[0],
+  options: Parameters<typeof drill>[2],
+): Promise<readonly string[]> => {
+  const edited = await reference(edits);
+  const plan = edited.plan('subscription-upgraded');
+  const report = await drill(edited, plan, options);
+  return drillFindings(report, plan).map(({ code, file, range }) => {
+    expect(file).toBe(PIPELINE);
+    return `${code} ${plan.source.text.split('\n')[range!.start.line - 1]!.trim()}`;
+  });
+};
+
+describe('a drill', () => {
+  it('makes up an event and rows with which a run goes through every step, and finds nothing in a sound pipeline', async () => {
+    const report = await drill(source, upgraded, { only: 'the answer is lost' });
+    expect(report).not.toHaveProperty('failed');
+    expect(report).toMatchObject({ unreached: [], madeUp: ['mail'] });
+    expect(report.trials.length).toBeGreaterThan(5);
+    expect(drillFindings(report, upgraded)).toEqual([]);
+  });
+
+  it('goes the same way each time', async () => {
+    const options = { only: 'the process dies as entry 1' };
+    const [first, second] = [await drill(source, upgraded, options), await drill(source, upgraded, options)];
+    expect(first.trials.length).toBeGreaterThan(5);
+    expect(second).toEqual(first);
+  });
+
+  it('says who is needed where nobody can know what happened, and where the truth then leads', async () => {
+    const { trials } = await drill(source, upgraded, {
+      only: 'welcome: the system does it, and the answer is lost',
+    });
+    expect(trials[0]).toMatchObject({
+      end: { as: 'inDoubt', waits: { step: 'welcome', owner: 'revenue-operations' } },
+      settled: { verdicts: ['welcome: confirm'], state: 'succeeded' },
+    });
+  });
+
+  it('finds an effect that is made twice, since the probe looks for something else', async () => {
+    const edits = {
+      [TICKETING]: swap(
+        'probe: { operation: findTickets, by: externalId, settle: 1s }',
+        `probe: { operation: findTickets, with: { externalId: nobody }, found: "\${ size(body.tickets) > 0 ? body.tickets[0] : null }", settle: 1s }`,
+      ),
+    };
+    expect(await codesOf(edits, { only: 'ticket: the system does it, and the answer is lost' })).toContain(
+      'drill-effect-twice - id: ticket',
+    );
+  });
+
+  it('finds a way back that leads elsewhere', async () => {
+    const edits = {
+      [PIPELINE]: swap(
+        "with: { invoiceId: '${ steps.invoice.id }' }",
+        "with: { invoiceId: '${ event.subscriptionId }' }",
+      ),
+    };
+    const only = 'welcome: the system refuses';
+    expect(await codesOf(edits, { only })).toEqual(['drill-undoes-another - id: invoice']);
+  });
+
+  it('finds a way back that leaves a field as it is', async () => {
+    const edits = {
+      [PIPELINE]: swap(
+        'lastInvoiceId: ${ default(steps.before.lastInvoiceId, null) }',
+        'lastInvoiceId: ${ steps.invoice.id }',
+      ),
+    };
+    const only = 'welcome: the system refuses';
+    expect(await codesOf(edits, { only })).toEqual(['drill-not-restored - id: account']);
+  });
+
+  it('says of a step that it came to none of its runs', async () => {
+    const edits = {
+      [PIPELINE]: swap('when: ${ policy.needsFinance(steps.subscription) }', 'when: ${ event.seats < 0 }'),
+    };
+    expect(await codesOf(edits, { only: 'nothing goes wrong' })).toEqual([
+      'drill-step-unreached - id: approval',
+    ]);
+  });
+
+  it('says that it tried nothing, where no run came to a good end', async () => {
+    const edits = {
+      [PIPELINE]: swap(
+        "condition: ${ steps.subscription.status != 'canceled' }",
+        'condition: ${ event.seats < 0 }',
+      ),
+    };
+    expect(await codesOf(edits, {})).toEqual(['drill-not-started - id: billable']);
+  });
+});
+
+describe('what a drill begins with', () => {
+  const event = {
+    id: 'evt_1',
+    accountId: 'acc_1',
+    subscriptionId: 'sub_1',
+    customerId: 'cus_1',
+    plan: 'team',
+    seats: 3,
+    email: 'ap@northwind.example',
+    version: 1,
+    occurredAt: '2026-11-02T10:15:04Z',
+  };
+
+  it('may be given, and stays as it is', async () => {
+    const rows = { billing: { subscriptions: [{ id: 'sub_1', customer: 'cus_1', status: 'active' }] } };
+    const start = readStart({ event, rows }, upgraded, source);
+    if (typeof start === 'string') throw new Error(start);
+    const report = await drill(source, upgraded, { only: 'nothing goes wrong', start });
+    expect(report.starts[0]?.event).toEqual(event);
+    expect(report.trials[0]?.end.as).toBe('succeeded');
+  });
+
+  it.each([
+    ['no object', [], 'expected an object: `event`, and `rows` by connection and resource'],
+    ['a misspelt member', { evnt: {} }, 'there is no `evnt`; did you mean `event`?'],
+    ['no event', { rows: {} }, 'expected an `event`: what the pipeline is started by'],
+    ['an event that its contract refuses', { event: { ...event, seats: 'many' } }, '/seats must be'],
+    ['a connection that is not called', { event, rows: { shop: {} } }, 'calls nothing over `shop`'],
+    ['a resource that is none', { event, rows: { billing: { invoces: [{}] } } }, 'has no resource "invoces"'],
+    ['rows that are none', { event, rows: { billing: { invoices: {} } } }, '`invoices` is no list of rows'],
+  ])('is refused where it is %s', (_, given, says) => {
+    expect(readStart(given, upgraded, source)).toContain(says);
+  });
+});

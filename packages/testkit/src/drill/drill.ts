@@ -1,0 +1,111 @@
+import type { Plan } from '@tenon/pipeline';
+import { type ExploreOptions, explore } from './explore.ts';
+import { type Broken, type DrillEnd, endOf, judge } from './judge.ts';
+import { type DrillSource, partsOf, type Start } from './parts.ts';
+import { type Schedule, UNDISTURBED } from './schedule.ts';
+import { lastRefused, schedulesOf, undoingCrashes } from './schedules.ts';
+import { type Outcome, Trial } from './trial.ts';
+
+export interface DrillOptions extends ExploreOptions {
+  /** Of what is made up. Same seed, same workspace: the same drill. Default 1. */
+  readonly seed?: number;
+  /** Only schedules of which the name holds this. */
+  readonly only?: string;
+  /** Told of each run as it ends. */
+  readonly onTrial?: (trial: TrialReport) => void;
+}
+
+/** One way in which a run went, and what came of it. */
+export interface TrialReport {
+  readonly schedule: Schedule;
+  readonly end: DrillEnd;
+  /** What a person who knew the truth then said of what was in doubt, and where that led. */
+  readonly settled?: { readonly verdicts: readonly string[]; readonly state: string };
+  readonly effects: number;
+  /** Simulated time from the event to where nothing moves any more. */
+  readonly tookMs: number;
+  readonly broken: readonly Broken[];
+}
+
+export interface DrillReport {
+  readonly pipeline: string;
+  readonly planHash: string;
+  readonly seed: number;
+  /** What the runs began with. Empty: none came to a good end, so nothing was tried. */
+  readonly starts: readonly Start[];
+  /** How the run that came the furthest ended, where none ended well. */
+  readonly failed?: { readonly step?: string; readonly message: string };
+  readonly trials: readonly TrialReport[];
+  /** Ids of steps that no run reached. */
+  readonly unreached: readonly string[];
+  /** Connections to systems that keep nothing here: see `DrillParts`. */
+  readonly madeUp: readonly string[];
+}
+
+/**
+ * Tries a pipeline in every way that its own spec gives rise to: each of its calls fails in each way, the process is killed at each moment, people act
+ * at each, and in each case the real runtime carries it on over a simulated clock, against sandboxes of the systems that it calls, until nothing
+ * moves any more. Then what the systems hold is held against what the run says. No socket is opened, and no time passes.
+ */
+export async function drill(
+  source: DrillSource,
+  plan: Plan,
+  options: DrillOptions = {},
+): Promise<DrillReport> {
+  const { seed = 1, only, onTrial } = options;
+  const parts = partsOf(source, plan, seed);
+  const explored = await explore(parts, options);
+  const trials: TrialReport[] = [];
+  const seen = new Set<string>();
+  for (const { start, outcome: base } of explored.bases) {
+    const tried = async (schedule: Schedule): Promise<Outcome | undefined> => {
+      const isWanted = only === undefined || schedule.name.includes(only);
+      if (!isWanted || seen.has(schedule.name)) return undefined;
+      seen.add(schedule.name);
+      const outcome = await new Trial(parts, start, schedule).run();
+      const report = reportOf(outcome, judge(parts, start, outcome));
+      trials.push(report);
+      onTrial?.(report);
+      return outcome;
+    };
+    await tried(UNDISTURBED);
+    for (const schedule of schedulesOf(parts, base)) await tried(schedule);
+    const refused = lastRefused(parts, base);
+    const undone = refused && (await new Trial(parts, start, refused).run());
+    if (undone !== undefined) for (const schedule of undoingCrashes(undone)) await tried(schedule);
+  }
+  const { failed } = explored;
+  return {
+    pipeline: plan.pipeline,
+    planHash: plan.hash,
+    seed,
+    starts: explored.bases.map(({ start }) => start),
+    ...(explored.bases.length === 0 && failed !== undefined && { failed: failureOf(failed) }),
+    trials,
+    unreached: explored.unreached,
+    madeUp: parts.madeUp,
+  };
+}
+
+function failureOf({ run, refused, waiting }: Outcome): NonNullable<DrillReport['failed']> {
+  if (run === undefined) return { message: refused ?? 'the event that was made up starts no run' };
+  const { failure } = run;
+  if (failure !== undefined) return { step: failure.step, message: failure.message };
+  const [doubt] = waiting.doubts;
+  return {
+    ...(run.step !== undefined && { step: run.step }),
+    message: doubt === undefined ? `it is ${run.state}` : `${doubt.stepId} is in doubt`,
+  };
+}
+
+function reportOf(outcome: Outcome, broken: readonly Broken[]): TrialReport {
+  const { settled } = outcome;
+  return {
+    schedule: outcome.schedule,
+    end: endOf(outcome),
+    ...(settled && { settled: { verdicts: settled.verdicts, state: settled.run?.state ?? 'gone' } }),
+    effects: outcome.effects.length,
+    tookMs: outcome.tookMs,
+    broken,
+  };
+}

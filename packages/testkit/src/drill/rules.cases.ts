@@ -1,0 +1,84 @@
+import type { DrillReport } from './drill.ts';
+import type { drillRules } from './rules.ts';
+import type { MadeEffect, Outcome } from './trial.ts';
+
+/**
+ * For every code, what is done to a sound run of `subscription-upgraded` (or to one that is undone as its last call is refused) so that it breaks the
+ * promise; or to the report of a drill. As they are, none is found in either.
+ */
+export interface DrillCase {
+  readonly run?: (sound: Outcome) => Outcome;
+  readonly undone?: (sound: Outcome) => Outcome;
+  readonly report?: (sound: DrillReport) => DrillReport;
+}
+
+export const drillCases = {
+  'drill-event-lost': { run: (sound) => ({ ...sound, run: undefined, refused: 'no' }) },
+  'drill-effect-twice': {
+    run: (sound) => ({ ...sound, effects: [...sound.effects, of(sound, 'invoice', 'effect')] }),
+  },
+  'drill-effect-left': {
+    undone: (sound) => without(sound, 'invoice', 'compensation'),
+  },
+  'drill-effect-missing': { run: (sound) => without(sound, 'invoice', 'effect') },
+  'drill-success-undone': {
+    undone: (sound) => ({ ...sound, run: { ...sound.run!, state: 'succeeded' } }),
+  },
+  'drill-fix-missing': {
+    run: (sound) => ({
+      ...sound,
+      run: { ...sound.run!, state: 'cancelled' },
+      effects: [of(sound, 'welcome', 'effect')],
+    }),
+  },
+  'drill-undone-in-wrong-order': {
+    undone: (sound) => ({ ...sound, effects: sound.effects.toReversed() }),
+  },
+  'drill-never-ends': {
+    run: (sound) => ({ ...sound, run: { ...sound.run!, state: 'waiting' }, isEndless: true }),
+  },
+  'drill-not-restored': {
+    undone: (sound) => ({
+      ...sound,
+      effects: sound.effects.map((effect) =>
+        effect.call?.step === 'account' && effect.call.purpose === 'compensation'
+          ? { ...effect, after: { ...effect.after, lastInvoiceId: 'another' } }
+          : effect,
+      ),
+    }),
+  },
+  'drill-undoes-another': {
+    undone: (sound) => ({
+      ...sound,
+      effects: sound.effects.map((effect) =>
+        effect.call?.step === 'invoice' && effect.call.purpose === 'compensation'
+          ? { ...effect, id: 'another' }
+          : effect,
+      ),
+    }),
+  },
+  'drill-leak': {
+    run: (sound) => ({
+      ...sound,
+      entries: sound.entries.map((entry) => ({
+        ...entry,
+        details: { ...entry.details, key: 'canary-secret-password' },
+      })),
+    }),
+  },
+  'drill-not-started': {
+    report: (sound) => ({ ...sound, failed: { step: 'billable', message: 'it is not met' } }),
+  },
+  'drill-step-unreached': { report: (sound) => ({ ...sound, unreached: ['approval'] }) },
+} as const satisfies Record<keyof typeof drillRules, DrillCase>;
+
+function of({ effects }: Outcome, step: string, purpose: string): MadeEffect {
+  const found = effects.find(({ call }) => call?.step === step && call.purpose === purpose);
+  if (found === undefined) throw new Error(`there is no ${purpose} of ${step}`);
+  return found;
+}
+
+function without(sound: Outcome, step: string, purpose: string): Outcome {
+  const left = of(sound, step, purpose);
+  return { ...sound, effects: sound.effects.filter((effect) => effect !== left) };
+}

@@ -1,0 +1,204 @@
+import { stepIdOf } from '@tenon/runtime/drill';
+import { type CallFault, callFaults } from './faults.ts';
+import type { DrillParts } from './parts.ts';
+import type { FaultPlace, Schedule } from './schedule.ts';
+import type { Outcome, SeenCall } from './trial.ts';
+
+const ONCE_IN_EFFECTS: readonly CallFault[] = [
+  'unavailable',
+  'tooMany',
+  'unreachable',
+  'lostBefore',
+  'lostAfter',
+  'silentBefore',
+  'silentAfter',
+  'gatewayAfter',
+  'garbled',
+  'cut',
+  'drifted',
+];
+const ALWAYS_IN_EFFECTS: readonly CallFault[] = [
+  'unavailable',
+  'unreachable',
+  'refused',
+  'unauthorised',
+  'lostAfter',
+];
+const ONCE_IN_READS: readonly CallFault[] = ['unavailable', 'tooMany', 'silentBefore', 'garbled'];
+const ALWAYS_IN_READS: readonly CallFault[] = ['unreachable', 'refused', 'drifted'];
+const ONCE_IN_UNDOING: readonly CallFault[] = ['unavailable', 'lostAfter', 'silentAfter', 'gatewayAfter'];
+const ALWAYS_IN_UNDOING: readonly CallFault[] = ['refused', 'unavailable'];
+
+/** What may happen to a run that otherwise goes as `base` did: each call fails in each way, the process dies at each moment, people act at each. */
+export function schedulesOf(parts: DrillParts, base: Outcome): readonly Schedule[] {
+  const calls = firstOfEach(base.calls);
+  return [
+    ...calls.flatMap((call) => faultsOf(call)),
+    ...crashesIn(base, 'the process dies', {}),
+    ...peopleIn(base),
+    { name: 'the event comes again under its delivery id', again: 'sameDelivery' },
+    { name: 'the event comes again under another delivery id', again: 'otherDelivery' },
+    ...(parts.loaded.plan.onFailure === 'compensate' ? undoingOf(parts, calls) : []),
+  ];
+}
+
+/** As `schedulesOf`, of a run that is undone: the process dies at each moment of it. `failing`: what made it go so. */
+export function undoingCrashes({ schedule, ...outcome }: Outcome): readonly Schedule[] {
+  const begins = outcome.entries.findIndex(({ kind }) => kind === 'compensation');
+  if (begins < 0) return [];
+  const before = outcome.calls.findIndex(({ purpose }) => purpose === 'compensation');
+  return crashesIn(
+    { schedule, ...outcome },
+    `${schedule.name}, and as it is undone the process dies`,
+    schedule,
+    {
+      entries: begins,
+      calls: Math.max(0, before),
+    },
+  );
+}
+
+/** What makes a run be undone as late as can be: its last call is refused. */
+export function lastRefused(parts: DrillParts, base: Outcome): Schedule | undefined {
+  const calls = firstOfEach(base.calls).filter(({ purpose }) => purpose === 'effect' || purpose === 'read');
+  const last = calls.at(-1);
+  if (last === undefined || parts.loaded.plan.onFailure !== 'compensate') return undefined;
+  return faultSchedule(last, 'refused', 'all');
+}
+
+function faultsOf(call: SeenCall): readonly Schedule[] {
+  if (call.purpose === 'effect')
+    return [
+      ...ONCE_IN_EFFECTS.map((fault) => faultSchedule(call, fault, 'first')),
+      ...ALWAYS_IN_EFFECTS.map((fault) => faultSchedule(call, fault, 'all')),
+    ];
+  if (call.purpose !== 'read') return [];
+  return [
+    ...ONCE_IN_READS.map((fault) => faultSchedule(call, fault, 'first')),
+    ...ALWAYS_IN_READS.map((fault) => faultSchedule(call, fault, 'all')),
+  ];
+}
+
+/** Each step that is undone when the last call is refused has its own undoing fail, in each way. */
+function undoingOf(parts: DrillParts, calls: readonly SeenCall[]): readonly Schedule[] {
+  const last = calls.filter(({ purpose }) => purpose === 'effect' || purpose === 'read').at(-1);
+  if (last === undefined) return [];
+  const refused: FaultPlace = { step: last.step, purpose: last.purpose, calls: 'all', fault: 'refused' };
+  return calls.flatMap((call) => {
+    const step = parts.loaded.steps.get(stepIdOf(call.step));
+    const isUndone = call.purpose === 'effect' && step?.kind === 'call' && step.compensate !== undefined;
+    if (!isUndone || call.step === last.step) return [];
+    return [
+      ...ONCE_IN_UNDOING.map((fault) => undoing(call, refused, fault, 'first')),
+      ...ALWAYS_IN_UNDOING.map((fault) => undoing(call, refused, fault, 'all')),
+    ];
+  });
+}
+
+function undoing(
+  { step }: SeenCall,
+  refused: FaultPlace,
+  fault: CallFault,
+  calls: 'first' | 'all',
+): Schedule {
+  return {
+    name: `${refused.step} is refused, and as ${step} is undone the system ${callFaults[fault]}${often(calls)}`,
+    step,
+    faults: [refused, { step, purpose: 'compensation', calls, fault }],
+  };
+}
+
+function faultSchedule({ step, purpose }: SeenCall, fault: CallFault, calls: FaultPlace['calls']): Schedule {
+  return {
+    name: `${step}: the system ${callFaults[fault]}${often(calls)}`,
+    step,
+    faults: [{ step, purpose, calls, fault }],
+  };
+}
+
+function often(calls: FaultPlace['calls']): string {
+  return calls === 'all' ? ', each time' : '';
+}
+
+function crashesIn(
+  { entries, batches, calls }: Outcome,
+  words: string,
+  also: Partial<Schedule>,
+  from: { readonly entries: number; readonly calls: number } = { entries: 0, calls: 0 },
+): readonly Schedule[] {
+  const count = (least: number, all: number): readonly number[] =>
+    Array.from({ length: Math.max(0, all - least) }, (_, index) => least + index + 1);
+  const { step: _, ...rest } = also;
+  return [
+    ...count(0, from.entries === 0 ? batches : 0).map((nth) => ({
+      ...rest,
+      name: `${words} as write ${nth} is about to reach the disk`,
+      crash: { at: 'batch', nth } as const,
+    })),
+    ...count(from.entries, entries.length).map((nth) => {
+      const { kind, step } = entries[nth - 1]!;
+      return {
+        ...rest,
+        name: `${words} as entry ${nth} is on the disk (${kind}${step === undefined ? '' : ` ${step}`})`,
+        ...(step !== undefined && { step }),
+        crash: { at: 'entry', nth } as const,
+      };
+    }),
+    ...count(from.calls, calls.length).flatMap((nth) => {
+      const { step, purpose } = calls[nth - 1]!;
+      const call = purpose === 'compensation' ? `the undoing of ${step}` : `${step}'s ${purpose}`;
+      return [
+        {
+          ...rest,
+          name: `${words} as ${call} is about to be sent (call ${nth})`,
+          step,
+          crash: { at: 'beforeCall', nth } as const,
+        },
+        {
+          ...rest,
+          name: `${words} as ${call} has been carried out and not heard of (call ${nth})`,
+          step,
+          crash: { at: 'afterCall', nth } as const,
+        },
+      ];
+    }),
+  ];
+}
+
+/** Approvers say no, or nothing; somebody cancels the run, or kills everything, at each moment of it. */
+function peopleIn({ entries }: Outcome): readonly Schedule[] {
+  const isAsked = entries.some(({ kind, details }) => kind === 'waiting' && details['for'] === 'approval');
+  return [
+    ...(isAsked
+      ? ([
+          { name: 'the approvers say no', approvers: 'reject' },
+          { name: 'the approvers say nothing', approvers: 'silent' },
+        ] as const)
+      : []),
+    ...entries.flatMap(({ kind, step }, index): readonly Schedule[] => {
+      const at = `at entry ${index + 1} (${kind}${step === undefined ? '' : ` ${step}`})`;
+      return [
+        {
+          name: `somebody cancels the run ${at}`,
+          cancelAtEntry: index + 1,
+          ...(step !== undefined && { step }),
+        },
+        {
+          name: `everything is killed ${at}, and let go an hour later`,
+          killAtEntry: index + 1,
+          ...(step !== undefined && { step }),
+        },
+      ];
+    }),
+  ];
+}
+
+/** One call of each step and purpose: what happens to one happens to the others. */
+function firstOfEach(calls: readonly SeenCall[]): readonly SeenCall[] {
+  const seen = new Map<string, SeenCall>();
+  for (const call of calls) {
+    const place = `${call.step} ${call.purpose}`;
+    if (!seen.has(place)) seen.set(place, call);
+  }
+  return [...seen.values()];
+}

@@ -183,17 +183,17 @@ function refusal(error: unknown): MessageRefused | undefined {
   const state = sqlState(error);
   if (state === undefined) return undefined;
   const found = CLASSES.find(([beginning]) => state.startsWith(beginning));
-  // The server's own text may quote the row; names of constraints are ours.
-  const constraint =
-    error instanceof Error && 'constraint' in error && typeof error.constraint === 'string'
-      ? error.constraint
-      : undefined;
+  // The server's own text may quote the row; names of constraints are ours, unless a trigger says one (`using constraint = …`).
+  const name = error instanceof Error && 'constraint' in error ? error.constraint : undefined;
+  const constraint = typeof name === 'string' && CONSTRAINT_NAME.test(name) ? name : undefined;
   const which = constraint === undefined ? '' : `, constraint ${constraint}`;
   return new MessageRefused(
     found?.[1] ?? 'permanent',
     `the database refused it (SQLSTATE ${state}${which}); nothing was changed`,
   );
 }
+
+const CONSTRAINT_NAME = /^[A-Za-z_][\w$]{0,62}$/;
 
 /** Five characters; the codes of Node's own errors are longer. The end of the server (57P01 …) is an end of the connection. */
 function sqlState(error: unknown): string | undefined {

@@ -4,13 +4,14 @@ import { runCommandLine } from './command.ts';
 import { commandsFor } from './commands/load.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
+import { terminalWriter } from './printable.ts';
 import { programOf } from './program.ts';
 import { uncaughtWords } from './uncaught-words.ts';
 
 /** The one place that touches the process: arguments, environment, standard streams, signals, exit code. */
 const io: Io = {
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
+  out: terminalWriter(process.stdout),
+  err: terminalWriter(process.stderr),
   cwd: process.cwd(),
   get program() {
     const { execPath, execArgv, argv, env } = process;

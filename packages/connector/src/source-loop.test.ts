@@ -4,6 +4,16 @@ import { describe, expect, it, vi } from 'vitest';
 import { manualClock } from './source-loop.testing.ts';
 import { answered, connectionProblem, PeerSilent, pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
 
+it.each([
+  ['ECONNREFUSED', 'the connection failed (ECONNREFUSED)'],
+  [403, 'the connection failed (403)'],
+  ['no jane@example.com here', 'the connection failed (Error)'],
+  ['x\n12:00 all is well', 'the connection failed (Error)'],
+  ['x'.repeat(65), 'the connection failed (Error)'],
+])('a code is told where it is one: %j', (code, told) => {
+  expect(connectionProblem(Object.assign(new Error('secret'), { code }))).toBe(told);
+});
+
 describe('a source that has to connect by itself', () => {
   it('tries again after pauses that grow, and begins small again once it has consumed', async () => {
     const clock = manualClock(0);

@@ -81,9 +81,13 @@ export async function answered<T>(clock: Clock, withinMs: number, work: Promise<
 export function connectionProblem(error: unknown): string {
   if (error instanceof PeerSilent)
     return `the other side has not answered for ${error.withinMs / 1_000} s; the connection is opened anew`;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  const name = error instanceof Error ? error.name : 'unknown';
-  return `the connection failed (${code === undefined || code === '' ? name : code})`;
+  return `the connection failed (${shownCode(error) ?? (error instanceof Error ? error.name : 'unknown')})`;
+}
+
+/** The code of an error, where it looks like one: some libraries hand on what a server calls its own error, and that may be any text. */
+export function shownCode(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^[A-Za-z0-9_.:-]{1,64}$/.test(code) ? code : undefined;
 }
 
 /** Looks are this many times as rare as a source's own (`plan.everyMs`): a count may cost a broker more than a message. */

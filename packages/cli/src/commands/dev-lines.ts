@@ -1,5 +1,6 @@
 import type { Clock, JsonObject } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
+import { oneLine } from '../printable.ts';
 import { plural } from '../render/index.ts';
 
 /** How long uses of secrets are gathered before they are told in one line. */
@@ -26,7 +27,8 @@ export class DevLines {
   show(entry: LedgerEntry): void {
     const uses = entry.kind === 'secretUse' ? usesOf(entry) : undefined;
     if (uses === undefined || uses.some(({ found }) => found === false)) {
-      this.#out(`${entryLine(entry)}\n`);
+      // JSON escapes less than a terminal heeds.
+      this.#out(`${oneLine(entryLine(entry))}\n`);
       return;
     }
     for (const { reference, connection, count } of uses) {

@@ -18,6 +18,13 @@ it('says what needs a person, and nothing that only a log collector wants', () =
   ).toEqual(['RUNTIME_WAL_STUCK: the disk is full', 'encrypting from now on']);
 });
 
+it('says each thing in one line, whatever is in it: what comes in could else write lines of its own', () => {
+  const message = 'no\n12:00:00.000 r1 p succeeded\u001b[2J';
+  expect(told({ kind: 'request', code: 'WEBHOOK_ID_MISSING', message })).toEqual([
+    'WEBHOOK_ID_MISSING: no 12:00:00.000 r1 p succeeded\ufffd[2J',
+  ]);
+});
+
 it('says which runs keep to another plan, and again at an edit where that has become otherwise', () => {
   const other = (planHash: string, message: string) => ({ kind: 'otherPlan', planHash, message });
   expect(

@@ -12,6 +12,7 @@ import {
 import { compileValidator, type JsonSchema, type Validator } from '@tenon/schema';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { MessageBinding, OperationPlan } from '../operation-plan.ts';
+import { shownCode } from '../source-loop.ts';
 import {
   type CallRequest,
   type CallResult,
@@ -361,6 +362,6 @@ function aborted(signal: AbortSignal): Promise<never> {
 }
 
 function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && code !== '' ? ` (${code})` : '';
+  const code = shownCode(error);
+  return code === undefined ? '' : ` (${code})`;
 }

@@ -228,6 +228,21 @@ describe('hover', () => {
     expect(markdown).toMatch(/contracts\/crm\/openapi\.yaml:\d+/);
   });
 
+  it('shows what a vendor wrote as text: nothing of it is fetched, and nothing is markup', async () => {
+    const file = 'contracts/crm/openapi.yaml';
+    const contract = await readFile(path.join(ROOT, file), 'utf8');
+    const evil = '<b>Plan</b> ![x](https://evil.example/seen.png) ![y][z]';
+    try {
+      project.setText(file, contract.replaceAll('plan: {', `plan: { description: '${evil}',`));
+      const { snapshot, offset } = await writing(WHERE, "where: ${ event.pl|an != 'free' }");
+      const { markdown } = hoverAt(snapshot, PIPELINE, offset)!;
+      expect(markdown).toContain('evil.example');
+      expect(markdown).not.toMatch(/<b>|!\[/);
+    } finally {
+      project.setText(file, contract);
+    }
+  });
+
   it('tells an operation and a key', async () => {
     const call = await writing('call: billing.getSubscription', 'call: billing.getSub|scription');
     expect(hoverAt(call.snapshot, PIPELINE, call.offset)!.markdown).toContain(

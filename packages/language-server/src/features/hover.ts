@@ -85,7 +85,8 @@ function place({ file, range }: Location): string {
 function joined({ detail, doc, source }: Sayings): string {
   return [
     detail === undefined ? undefined : `\`\`\`\n${detail.replaceAll('```', "'''")}\n\`\`\``,
-    doc?.replaceAll(/[<>]/g, (character) => (character === '<' ? '&lt;' : '&gt;')),
+    // An image would be fetched, and tell its owner who reads, and when.
+    doc?.replaceAll(/[<>]/g, (character) => (character === '<' ? '&lt;' : '&gt;')).replaceAll('![', '!\\['),
     source === undefined ? undefined : `*${source}*`,
   ]
     .filter((one) => one !== undefined)

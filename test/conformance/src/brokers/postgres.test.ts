@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import postgres from '@tenon/connector-postgres';
+import postgres, { postgresTransport } from '@tenon/connector-postgres';
 import { Secret, sleep, systemClock, systemRandom } from '@tenon/model';
 import { inputGap } from '@tenon/pipeline';
 import { connectorPlans, faultyHop, missingService } from '@tenon/testkit';
@@ -153,6 +153,68 @@ describe.skipIf(missing !== undefined)('statements on PostgreSQL', () => {
     expect(JSON.stringify(again)).not.toContain('ord_secret');
     expect((await db.client.query('select key from tenon_once')).rows).toEqual([{ key: 'k1' }]);
   });
+
+  it.each([
+    ['a unique key', "insert into people values ($1, 1, 'a')", '23505', 'duplicate', 'people_pkey'],
+    ['a check', "insert into people values ('new', 1, $1)", '23514', 'validation', 'people_team_check'],
+    [
+      'a foreign key',
+      "insert into people values ('new', 1, 'a', $1 || 'x')",
+      '23503',
+      'validation',
+      'people_boss_fkey',
+    ],
+    ['a value of another type', 'select $1::text::int', '22P02', 'validation', undefined],
+    [
+      'a trigger that quotes it',
+      "insert into people values ('said', 1, 'a', $1)",
+      'P0001',
+      'validation',
+      undefined,
+    ],
+  ])(
+    '%s that refuses a row tells nothing of it, however the server quotes it',
+    async (_what, sql, state, kind, named) => {
+      const { name, client, drop } = await database();
+      await client.query(`
+create table people (email text primary key, age int, team text check (team in ('a', 'b')), boss text references people);
+insert into people values ('jane@cnry.example', 1, 'a');
+create function refuse() returns trigger language plpgsql as $$ begin
+  if new.email = 'said' then
+    raise exception 'no % here', new.boss using detail = new.boss, hint = new.boss, constraint = new.boss, column = new.boss;
+  end if; return new; end $$;
+create trigger refuse before insert on people for each row execute function refuse()`);
+      const transport = postgresTransport(
+        {
+          connection: {
+            name: 'db',
+            connector: 'postgres',
+            baseUrl: `postgres://127.0.0.1:${PORT}/${name}`,
+            credentials: { login: { username: 'env:U', password: 'env:P' } },
+            webhookSecrets: [],
+          },
+          clock: systemClock,
+          random: systemRandom,
+          secrets: { resolve: async (reference) => new Secret(reference, LOGIN.username) },
+        },
+        { recordOrder: { statements: [{ sql, values: ['/orderId'] }] } },
+      );
+      try {
+        const result = await transport.call({
+          operation: plans.operation('recordOrder'),
+          input: { body: { orderId: 'jane@cnry.example', total: 1, currency: 'EUR', version: 1 } },
+          idempotencyKey: 'k1',
+        });
+        expect(result).toMatchObject({ ok: false, failure: { code: 'MESSAGE_REFUSED', class: kind } });
+        const said = JSON.stringify(result);
+        expect(said).toContain(`SQLSTATE ${state}${named === undefined ? ')' : `, constraint ${named})`}`);
+        expect(said).not.toContain('cnry');
+      } finally {
+        await transport.close();
+        await drop();
+      }
+    },
+  );
 
   it('a commit whose answer does not come is lost, and its repeat finds what it did', async () => {
     const options: { deafAt?: string } = { deafAt: 'commit' };

@@ -5,6 +5,7 @@ import type { SecretStore } from '@tenon/model';
 import { type EncryptionConfig, readConfig, type SecretsConfig, type WorkspaceConfig } from '@tenon/pipeline';
 import { type EncryptionOptions, keyFolder } from '@tenon/runtime';
 import type { Io } from './io.ts';
+import { TOKEN_FILE } from './operations-client.ts';
 import { quoted } from './program.ts';
 import { CONFIG_FILE, findRoot, readServerConfig } from './root.ts';
 import { openSecrets } from './secret-managers.ts';
@@ -125,11 +126,11 @@ export function isManaged(refusal: KeyRefusal | undefined): boolean {
 const MANAGED = 'STORED_VALUE_LOCKED';
 
 /**
- * Files of keys that anybody on this machine may read, with what to do. No start is refused for it: where a platform mounts secrets,
+ * Files of keys, and of operators' tokens, that anybody on this machine may read, with what to do. No start is refused for it: where a platform mounts secrets,
  * their mode may not be the operator's to choose.
  */
 export async function openKeyFiles(
-  { engine, ledger }: Pick<WorkspaceConfig, 'engine' | 'ledger'>,
+  { engine, ledger, server }: Pick<WorkspaceConfig, 'engine' | 'ledger' | 'server'>,
   root: string,
 ): Promise<readonly { readonly what: string; readonly fix: string }[]> {
   const named = [
@@ -138,6 +139,13 @@ export async function openKeyFiles(
       place: `the key ${id} of engine.encryption.keys`,
     })),
     ...(ledger.key === undefined ? [] : [{ key: ledger.key, place: 'ledger.key' }]),
+    ...server.operators.map(({ name, token }) => ({
+      key: token,
+      place: `the token of ${name} of server.operators`,
+    })),
+    ...(server.operators.length > 0
+      ? []
+      : [{ key: `file:${TOKEN_FILE}`, place: 'the token of the local operator' }]),
   ].filter(({ key }) => key.startsWith('file:'));
   const found = await Promise.all(
     named.map(async ({ key, place }) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Secret, type SecretStore } from '@tenon/model';
 import { isLoopback, type Workspace } from '@tenon/pipeline';
@@ -35,11 +35,14 @@ export async function loadOperators(
     );
   }
   const path = join(root, TOKEN_FILE);
-  const known = await readFile(path, 'utf8').catch(() => undefined);
-  const token = known?.trim() || randomBytes(32).toString('base64url');
-  if (!known) {
+  const known = (await readFile(path, 'utf8').catch(() => '')).trim();
+  const token = known || randomBytes(32).toString('base64url');
+  if (known === '') {
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, `${token}\n`, { mode: 0o600 });
+    // Where a file is there that holds none, its mode may be any.
+    await writeFile(path, '', { mode: 0o600 });
+    await chmod(path, 0o600);
+    await writeFile(path, `${token}\n`);
   }
   return [{ name: 'local-operator', role: 'operator', token: new Secret(`file:${TOKEN_FILE}`, token) }];
 }

@@ -103,6 +103,16 @@ test('defaults of retries are written out', async () => {
   });
 });
 
+test('a policy that only says whose event it is travels with the plan too', async () => {
+  const { policies } = await plan({
+    [PIPELINE]: swaps(
+      ['    when: ${ policy.isLarge(event) }\n', ''],
+      ['  retain: 30d\n', "  retain: 30d\n  account: \"${ policy.isLarge(event) ? 'large' : 'small' }\"\n"],
+    ),
+  });
+  expect(Object.keys(policies)).toEqual(['isLarge']);
+});
+
 test('only the policies that are called travel with a plan', async () => {
   expect((await plan()).policies).toEqual({
     isLarge: { parameters: ['order'], expression: 'order.total >= 100000' },

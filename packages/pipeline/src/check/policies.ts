@@ -137,6 +137,7 @@ export function expressionsIn(spec: PipelineSpec): readonly SpecExpression[] {
   if (spec.trigger?.kind === 'event') add(spec.trigger.where);
   addAll(spec.identity?.key);
   addAll(spec.identity?.orderBy);
+  addAll(spec.identity?.account);
   add(spec.identity?.version);
   for (const step of allSteps(spec.steps)) found.push(...expressionsOfStep(step));
   add(spec.success);

@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { connectionOf } from './embedded/event-connection.ts';
 import { type Bench, openBench } from './testing/bench.ts';
 import { call, childPlan, planFor, run } from './testing/plan.ts';
+import { setSwitch } from './testing/switching.ts';
 
 let bench: Bench;
 afterEach(() => bench?.close());
@@ -80,6 +81,23 @@ test('what is released from quarantine came over the connection that it came ove
   await bench.runtime.idle();
   expect(sent()).toEqual([putOf('eu'), putOf('us')]);
   expect(bench.runtime.runs().map(({ key }) => key)).toEqual(expect.arrayContaining(['eu:x', 'us:x']));
+});
+
+test('a flag may be on for one account alone', async () => {
+  bench = await openBench(
+    planFor({ identity: { ...perAccount, account: { expression: 'connection' } }, steps: [put] }),
+  );
+  const flag = {
+    kind: 'flag',
+    pipeline: 'orders',
+    events: [],
+    share: 0,
+    keys: ['us'],
+    expiresAtMs: bench.clock.now() + DAY_MS,
+  } as const;
+  await setSwitch(bench, flag);
+  expect(await accept('eu')).toMatchObject({ flaggedOff: ['orders'], runs: [] });
+  expect(await accept('us')).toMatchObject({ runs: [{ key: 'us:x', started: true }] });
 });
 
 test('a pipeline that is run knows no connection but what it is given as input', async () => {

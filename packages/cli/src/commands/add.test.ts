@@ -479,6 +479,28 @@ describe('add pipeline', () => {
     expect(code, said).toBe(exit.clean);
   });
 
+  it('tells two accounts apart, works in the one that the event is of, and passes', async () => {
+    await writeFile(join(folder, 'books.yaml'), BOOKS);
+    await runIn('add', 'connector', 'books', '--from', 'books.yaml', '--owner', 'platform');
+    const manifest = join(folder, 'connectors/books/connector.yaml');
+    await writeFile(manifest, `${await readFile(manifest, 'utf8')}${POLL}`);
+    const config = join(folder, 'tenon.config.yaml');
+    const text = await readFile(config, 'utf8');
+    const own = /^ {2}books:\n(?: {4}.*\n?)*/m.exec(text)![0];
+    await writeFile(config, text.replace(own, `${own.trimEnd()}\n${own.replace('books:', 'books-us:')}`));
+    const { code, said } = await runIn(
+      ...['add', 'pipeline', 'booked', '--on', 'books.invoiceChanged', '--call', 'books.listInvoices'],
+    );
+    expect(parse(await readFile(join(folder, 'pipelines/booked.pipeline.yaml'), 'utf8'))).toMatchObject({
+      identity: {
+        key: '${ connection }:${ event.id }:${ event.updatedAt }',
+        orderBy: '${ connection }:${ event.id }',
+      },
+      steps: [{ call: 'books.listInvoices', over: '${ connection }' }],
+    });
+    expect(code, said).toBe(exit.clean);
+  });
+
   it('says what was checked, all of it', async () => {
     const { said } = await runIn(
       ...['add', 'pipeline', 'order-parts', '--on', 'shop.orderPaid', '--call', 'parts.createOrder'],

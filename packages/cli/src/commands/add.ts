@@ -3,7 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import type { ConnectorManifest } from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
 import { type Checked, type Diagnostic, hasErrors } from '@tenon/model';
-import { VACANT } from '@tenon/pipeline';
+import { incomingOver, VACANT } from '@tenon/pipeline';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { loadChanged } from '../contract-base.ts';
@@ -345,7 +345,12 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   const manifests = [...workspace.connectors.values()].filter(
     (manifest) => manifest.contract === contractName,
   );
-  const text = scaffoldPipeline({ name, owner, backup, contract, contractOf, event, manifests, calls });
+  const { connections } = workspace.config;
+  const incoming = incomingOver({ contract, definition: event }, workspace).map(
+    (each) => connections[each]!.connector,
+  );
+  const facts = { name, owner, backup, contract, contractOf, event, manifests, incoming, calls };
+  const text = scaffoldPipeline(facts);
   const written = await writeNew(root, [{ path: join('pipelines', `${name}.pipeline.yaml`), text }]);
   if (!Array.isArray(written)) return report([written], root, args, io);
   await grantNeeds(name, root, io);

@@ -5,7 +5,7 @@ import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schem
 import { Document } from 'yaml';
 import { splitAtDot } from '../split-at-dot.ts';
 import { commentAbove } from './comment-above.ts';
-import { scaffoldIdentity } from './identity.ts';
+import { type Identity, scaffoldIdentity } from './identity.ts';
 import { type Fields, propertiesOf, resolved, toBeGiven } from './schema-fields.ts';
 
 export interface PipelineFacts {
@@ -18,6 +18,8 @@ export interface PipelineFacts {
   readonly event: EventDefinition;
   /** Those that speak the contract of the event. */
   readonly manifests: readonly ConnectorManifest[];
+  /** Connectors of the connections over which the event may come, one for each. */
+  readonly incoming: readonly string[];
   readonly calls: readonly {
     readonly call: string;
     readonly operation: Operation;
@@ -33,6 +35,7 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
   const { name, owner, backup, contract, event } = facts;
   const fields = propertiesOf(event.message.payload, contract.definitions);
   const { identity, because } = scaffoldIdentity(facts);
+  const isOfSeveral = facts.incoming.length > 1;
   const spec = {
     apiVersion: 'tenon/v1',
     kind: 'Pipeline',
@@ -44,7 +47,7 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
     owner: { team: owner, backup, escalation: `mail:${owner}`, respond: '30m', recover: '8h' },
     tier: 'low',
     trigger: { event: `${contract.name}.${event.id}` },
-    identity,
+    identity: isOfSeveral ? toldApart(identity) : identity,
     limits: { concurrency: 10, deadline: '15m' },
     steps: facts.calls.map(({ call, operation, manifest }, index) => {
       const id = stepId(operation.id, index);
@@ -57,6 +60,8 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
       return {
         id,
         call,
+        // Its own account, where that is one of this connector.
+        ...(isOfSeveral && facts.incoming.every((one) => one === manifest.name) && { over: CONNECTION }),
         with: inputOf(operation, manifest, facts, given),
         ...(manifest.operations[operation.id]?.effect !== 'read' &&
           wayBack(id, call, operation, manifest, facts)),
@@ -68,6 +73,15 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
   document.commentBefore = ' yaml-language-server: $schema=../generated/schema/pipeline.schema.json';
   commentAbove(document, ['identity', 'key'], because);
   return document.toString({ lineWidth: 110 });
+}
+
+const CONNECTION = '${ connection }';
+
+/** Two accounts have the same ids. What its author is to say yet stays so. */
+function toldApart(identity: Identity): Identity {
+  const { key, orderBy } = identity;
+  const of = (text: string): string => (text.startsWith('TODO: ') ? text : `${CONNECTION}:${text}`);
+  return { ...identity, key: of(key), ...(orderBy !== undefined && { orderBy: of(orderBy) }) };
 }
 
 const ID = /id$/i;

@@ -60,6 +60,7 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
             misspelt: { name, meant: near },
           }),
         );
+        if (near !== undefined && isOfSecrets(properties[near])) writtenOut(value, below);
       }
     }
     for (const name of shape.required ?? []) {
@@ -99,7 +100,7 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
         (branch) => branch.const !== undefined && node.kind === 'scalar' && branch.const === node.value,
       );
       if (constant ?? fits) return constant ?? fits;
-      wrong(node, expectedOf(branches), path);
+      wrong(node, branches, path);
       return undefined;
     }
     if (maps.length === 1) return maps[0];
@@ -165,7 +166,7 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
       );
       return false;
     }
-    wrong(node, expectedOf([shape]), path);
+    wrong(node, [shape], path);
     return false;
   }
 
@@ -209,15 +210,8 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
   }
 
   function checkText(node: SpecScalar, value: string, shape: SchemaObject, path: string): void {
-    if (shape.format === 'tenon-secret-reference') {
-      if (isSecretReference(value)) return;
-      found.push(
-        diagnostic('secret-literal', {
-          message: `\`${path}\` holds a value instead of a reference`,
-          at: document.at(node),
-          subject: path,
-        }),
-      );
+    if (shape.format === SECRET) {
+      writtenOut(node, path);
       return;
     }
     if (shape.minLength !== undefined && value.trim().length < shape.minLength) {
@@ -282,14 +276,41 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
     );
   }
 
-  function wrong(node: SpecNode, expected: string, path: string): void {
+  function wrong(node: SpecNode, shapes: readonly SchemaObject[], path: string): void {
+    const isSecret = shapes.some((shape) => isOfSecrets(shape));
     found.push(
       diagnostic('wrong-kind', {
-        message: `\`${path || 'the file'}\` is ${kindOf(node)}; it must be ${expected}`,
+        message: `\`${path || 'the file'}\` is ${isSecret ? bareKindOf(node) : kindOf(node)}; it must be ${expectedOf(shapes)}`,
         at: document.at(node),
         subject: path,
       }),
     );
+    if (isSecret) writtenOut(node, path);
+  }
+
+  /** What stands where references to secrets belong, in whatever shape: by the finding it is covered wherever its line is shown. */
+  function writtenOut(node: SpecNode, path: string): void {
+    if (node.kind === 'map')
+      for (const { key, value } of node.entries) writtenOut(value, `${path}.${String(key.value)}`);
+    else if (node.kind === 'list')
+      for (const [index, item] of node.items.entries()) writtenOut(item, `${path}[${index}]`);
+    else if (node.value !== null && !isSecretReference(String(node.value)))
+      found.push(
+        diagnostic('secret-literal', {
+          message: `\`${path}\` holds a value instead of a reference`,
+          at: document.at(node),
+          subject: path,
+        }),
+      );
+  }
+
+  /** Is it a reference to a secret, a list or a map of these, or what is written with one among its members? */
+  function isOfSecrets(unresolved: JsonSchema | undefined, depth = 0): boolean {
+    const shape = unresolved === undefined || depth > SECRET_DEPTH_MAX ? undefined : resolve(unresolved);
+    if (shape === undefined) return false;
+    if (shape.format === SECRET) return true;
+    if ([shape.items, shape.additionalProperties].some((one) => isOfSecrets(one, depth + 1))) return true;
+    return Object.values(shape.properties ?? {}).some((one) => resolve(one)?.format === SECRET);
   }
 
   function resolve(one: JsonSchema): SchemaObject | undefined {
@@ -327,6 +348,11 @@ const ARTICLES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
+/** What a reference to a secret has as its format. */
+const SECRET = 'tenon-secret-reference';
+/** Credentials are a map of maps of them; templates may hold themselves. */
+const SECRET_DEPTH_MAX = 3;
+
 function expectedOf(shapes: readonly SchemaObject[]): string {
   return [...new Set(shapes.map(expectedOfOne))].join(', or ');
 }
@@ -343,6 +369,12 @@ function kindOf(node: SpecNode): string {
   if (node.kind === 'list') return 'a list';
   if (node.value === null) return 'empty';
   return typeof node.value === 'string' ? 'text' : show(node.value);
+}
+
+/** Without the value. */
+function bareKindOf(node: SpecNode): string {
+  if (node.kind !== 'scalar' || node.value === null || typeof node.value === 'string') return kindOf(node);
+  return typeof node.value === 'number' ? 'a number' : 'no text';
 }
 
 /** A value in a message. Text is shown only where it is one of a closed set's typos, so never long. */

@@ -1,7 +1,7 @@
 import type { OperationPlan } from '@tenon/connector';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, outdated, refused, unavailable } from './testing/bench.ts';
-import { amend, both, call, planFor, step, undoable } from './testing/plan.ts';
+import { amend, both, call, planFor, probe, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -38,6 +38,19 @@ describe('a write that is based on a read', () => {
     expect(new Set(writes().map(({ key }) => key)).size).toBe(3);
     const record = bench.runtime.run(runId)!.steps.find(({ id }) => id === 'grow')!;
     expect(record).toMatchObject({ attempts: 3, idempotencyKey: writes()[2]!.key });
+  });
+
+  test('that a probe does not find is in doubt, and not shown as the refusal that came last', async () => {
+    const steps = amend('grow', 'mine', { probe, refusals: ['notFound'] });
+    bench = await openBench(planFor({ steps }));
+    const gone = failure('notFound', 'HTTP_RESPONSE_STATUS', 'answered', { status: 404 });
+    bench.target.script = { setAccount: [{ fail: lost }, { fail: gone, refused: {} }] };
+    const runId = await bench.order({ id: 'mine' });
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('inDoubt');
+    const record = bench.runtime.run(runId)!.steps.find(({ id }) => id === 'grow');
+    expect(record).toMatchObject({ state: 'inDoubt' });
+    expect(record).not.toHaveProperty('refused');
   });
 
   test('that was resumed twice before it read again counts its rows right: what follows is undone by a cancellation', async () => {

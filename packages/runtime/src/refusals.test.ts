@@ -218,6 +218,27 @@ describe('a refusal after an answer that was lost', () => {
     expect(factsOf(runId, 'stepDone')).toMatchObject([{ details: { refusal: 'permanent' } }]);
   });
 
+  test('is shown as taken, too, where it was to be tried again and a cancellation came between', async () => {
+    const retry = {
+      attempts: 5,
+      withinMs: 61_000,
+      backoff: { initialMs: 30_000, factor: 1, maxMs: 30_000 },
+      jitter: 'none',
+      on: ['timeout', 'notFound'],
+    } as const;
+    const plan = { ...TAKEN, probe, retry };
+    bench = await openBench(planFor({ steps: [undoable('pay', 'acme.create', plan), told] }));
+    bench.target.script = { create: [{ fail: lost }, absent] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(35_000);
+    expect(bench.target.count('create')).toBe(2);
+    await bench.runtime.cancel(runId, 'ana', 'a test');
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('cancelled');
+    expect(factsOf(runId, 'stepDone')).toMatchObject([{ details: { refusal: 'notFound' } }]);
+    expect(recordOf(runId)).toMatchObject({ state: 'succeeded', refused: 'notFound' });
+  });
+
   test('settles it where the target honours the key, and the answer says that it is never done', async () => {
     bench = await openBench(planFor({ steps: [undoable('pay', 'acme.create', TAKEN), told] }));
     bench.target.script = { create: [{ fail: lost }, declined] };

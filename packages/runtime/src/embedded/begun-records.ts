@@ -39,7 +39,9 @@ export function recordOf(
   const operation = plan.operations[step.operation];
   const settled = settledBy(id, count, rows);
   const done = byHand?.result ?? (last?.outcome === 'succeeded' ? last.value : settled);
-  const refused = byHand === undefined && done === undefined ? refusedBy(id, count, last, rows) : undefined;
+  const isOfVersion = step.basedOn !== undefined;
+  const refused =
+    byHand === undefined && done === undefined ? refusedBy(id, count, last, rows, isOfVersion) : undefined;
   const result = refused === undefined ? done : { refused };
   const isDone = result !== undefined || byHand !== undefined;
   const isKeySent = operation !== undefined && operation.effect !== 'read' && sendsKey(operation);

@@ -46,15 +46,19 @@ export function settledBy(id: string, n: number, rows: StepRows): Json | undefin
   return value['verdict'] === 'confirm' ? (value['result'] ?? null) : undefined;
 }
 
-/** What attempt `n`, the last, was refused with, where the step takes that as a value: as it was answered, or once its probe found nothing. */
+/**
+ * What attempt `n`, the last, was refused with, where the step takes that as a value: as it was answered, or once its probe found nothing. That may
+ * be one that was to be tried again, and was settled since the run was to stop. Of a write of a version a probe that finds nothing proves nothing.
+ */
 export function refusedBy(
   id: string,
   n: number,
   last: AttemptValue | undefined,
   rows: StepRows,
+  isOfVersion: boolean,
 ): Json | undefined {
   if (last?.outcome === 'refused') return last.refused;
-  if (last?.outcome !== 'unknown' || last.refused === undefined) return undefined;
+  if (last?.refused === undefined || isOfVersion) return undefined;
   let probed: JsonObject = {};
   for (let k = 1; rows.has(`${id}#${n}?${k}`); k++) probed = JSON.parse(rows.get(`${id}#${n}?${k}`)!);
   return probed['found'] === 'no' && probed['nextAtMs'] === undefined ? last.refused : undefined;

@@ -293,6 +293,12 @@ export const connectorFailures = {
     why: 'Calls in flight are bounded, so that a stalled service cannot stall everything.',
     fix: 'See whether the service is slow; raise `inFlight` in the manifest if it can take more.',
   },
+  CONNECTION_CALL_STUCK: {
+    severity: 'error',
+    title: 'the transport did not answer, nor time out; the request may have been carried out',
+    why: 'A call without end would keep its place among the calls in flight, and that of a probe in a half-open breaker, for ever: at last nothing would leave the connection.',
+    fix: 'Make the transport of the connector keep `operation.timeoutMs`. What became of this call is found out by its probe, or by a person.',
+  },
   CONNECTION_GONE: {
     severity: 'error',
     title: 'the connection is no longer in tenon.config.yaml; nothing was sent',

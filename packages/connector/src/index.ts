@@ -77,8 +77,10 @@ export {
   type GuardSnapshot,
   type GuardState,
   guardedTransport,
+  STUCK_GRACE_MS,
 } from './resilience/guarded-transport.ts';
 export { type QuotaSharing, type QuotaStore, redisQuotaStore } from './resilience/shared-quota.ts';
+export { Watchdog } from './resilience/watchdog.ts';
 export { connectorRules } from './rules.ts';
 export { inSandbox, sandboxTransport, withOwnTokens } from './sandbox-transport.ts';
 export { secretLooking, secretName } from './secret-literal.ts';

@@ -1,11 +1,12 @@
-import type { Clock } from '@tenon/model';
+import type { SteadyClock } from '@tenon/model';
 
 /** A clock that stands still until told. */
-export function manualClock(startMs: number): Clock & { advance(ms: number): void } {
+export function manualClock(startMs: number): SteadyClock & { advance(ms: number): void } {
   let now = startMs;
   const timers = new Set<{ readonly at: number; readonly fire: () => void }>();
   return {
     now: () => now,
+    steady: () => now,
     setTimer: (delayMs, fire) => {
       const timer = { at: now + delayMs, fire };
       timers.add(timer);

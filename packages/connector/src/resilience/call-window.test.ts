@@ -54,3 +54,14 @@ it('goes on where an earlier process has ended, by the wall clock, and for no lo
   later.restore(used);
   expect(later.take()).toBe(0);
 });
+
+it('tells how long until a place is free, where some of the window were sent and others stand in lines', () => {
+  const clock = clockAt(10_000);
+  const window = new CallWindow(2, 1_000, clock);
+  for (let i = 0; i < 2; i++) expect(window.take()).toBe(0);
+  clock.nowMs += 700;
+  expect(window.take(), 'nobody of them has left a line').toBe(1_000);
+  window.leave(true);
+  clock.nowMs += 300;
+  expect(window.take(), 'the window began with the one that was sent').toBe(700);
+});

@@ -4,6 +4,7 @@ import { goneTransport, grantedBefore } from '../granted-before.ts';
 import { faultServer, json, operationPlan, transportContext } from '../http/fault-server.testing.ts';
 import { httpTransport } from '../http/http-transport.ts';
 import type { OperationDefaults } from '../manifest.ts';
+import { manualClock } from '../source-loop.testing.ts';
 import type { CallRequest, CallResult, Transport } from '../transport.ts';
 import type { BreakerState } from './breaker.ts';
 import { type GuardOptions, guardedTransport } from './guarded-transport.ts';
@@ -461,6 +462,64 @@ describe('calls in flight', () => {
     expect(test.transport.state()).toMatchObject({ inFlight: 1, waiting: 0 });
     expect(test.sent).toHaveLength(1);
   });
+});
+
+describe('a transport that never answers', () => {
+  const never = (): Promise<CallResult> => new Promise(() => {});
+  const stuck = {
+    ok: false,
+    failure: { class: 'timeout', code: 'CONNECTION_CALL_STUCK', delivery: 'lost' },
+  };
+
+  it('is given up 15 s after its timeout: it may have sent something, and its place is free', async () => {
+    const clock = manualClock(0);
+    const test = guarded({ inFlightMax: 1 }, (call) => (call === 1 ? never() : fine), { clock });
+    const first = test.call();
+    await settle();
+    clock.advance(15_999);
+    expect(test.transport.state().inFlight).toBe(1);
+    clock.advance(1);
+    expect(await first).toMatchObject(stuck);
+    expect(test.transport.state().inFlight).toBe(0);
+    expect(await test.call()).toBe(fine);
+  });
+
+  it('was a probe that failed: its breaker is open again, and not half open for ever', async () => {
+    const clock = manualClock(0);
+    const breaker = { failureRate: 0.5, windowMs: 60_000, minimum: 2, openForMs: 200, probes: 1 };
+    const test = guarded({ breaker }, (call) => (call <= 2 ? trouble : call === 3 ? never() : fine), {
+      clock,
+    });
+    while (test.transport.state().breaker === 'closed') await test.call();
+    clock.advance(200);
+    const probe = test.call();
+    await settle();
+    expect(test.transport.state().breaker).toBe('halfOpen');
+    clock.advance(16_000);
+    expect(await probe).toMatchObject(stuck);
+    expect(test.transport.state().breaker).toBe('open');
+    clock.advance(200);
+    expect(await test.call()).toBe(fine);
+    expect(test.transport.state().breaker).toBe('closed');
+  });
+
+  it('is left alone where a body is streamed: that takes as long as bytes come', async () => {
+    const clock = manualClock(0);
+    const test = guarded({}, never, { clock });
+    let hasEnded = false;
+    void test.call({ operation: operationPlan({ transport: 'http' }), receive: async () => {} }).then(() => {
+      hasEnded = true;
+    });
+    await settle();
+    clock.advance(3_600_000);
+    await settle();
+    expect(hasEnded).toBe(false);
+    expect(test.sent).toHaveLength(1);
+  });
+
+  async function settle(): Promise<void> {
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  }
 });
 
 describe('a call in a line', () => {

@@ -11,6 +11,7 @@ import { Bulkhead } from './in-flight.ts';
 import { Quota } from './quota.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { QuotaSharing } from './shared-quota.ts';
+import { Watchdog } from './watchdog.ts';
 
 export interface GuardOptions {
   readonly clock: SteadyClock;
@@ -60,7 +61,8 @@ export interface GuardedTransport extends Transport {
  * A transport that keeps to what its manifest declares for the whole connection: a quota (fed by the answers' own rate
  * limit headers), calls in flight, and a breaker; and to what the connection is granted (C87, C88). A call outside its
  * grant is refused; then it passes the breaker, which fails it fast; then it waits its turn, up to its own timeout and
- * never past its deadline. What is refused here has not been sent. Messages name an operation as a step's `call` does, by the
+ * never past its deadline. What is refused here has not been sent. A transport keeps its operation's timeout; one that has not answered
+ * 15 s after it is given up, its places with it, and may have sent something. Messages name an operation as a step's `call` does, by the
  * connection: two of one connector are two systems.
  */
 export function guardedTransport(
@@ -77,10 +79,14 @@ export function guardedTransport(
   const grants = new GrantGuard(connection, options.grants);
   const bulkhead = new Bulkhead(policy.inFlightMax, clock);
   const renamed = new WeakMap<OperationPlan, OperationPlan>();
+  const watchdog = new Watchdog(clock);
 
   return {
     call,
-    close: () => inner.close(),
+    close: () => {
+      watchdog.stop();
+      return inner.close();
+    },
     state: () => ({
       breaker: breaker.state,
       inFlight: bulkhead.inFlight,
@@ -173,7 +179,7 @@ export function guardedTransport(
       isSent = true;
       sends();
       quota.leave(true);
-      result = await inner.call(request);
+      result = await answer(request);
       quota.learn(result);
       return result;
     } finally {
@@ -181,6 +187,19 @@ export function guardedTransport(
       turn?.(result);
       release?.();
     }
+  }
+
+  function answer(request: CallRequest): Promise<CallResult> {
+    const given = inner.call(request);
+    // What is streamed takes as long as bytes come, and HTTP alone streams: that transport bounds it.
+    if ((request.send ?? request.receive) !== undefined) return given;
+    return watchdog.bound(given, request.operation.timeoutMs + STUCK_GRACE_MS, {
+      came: (result): CallResult => result,
+      failed: (error) => {
+        throw error;
+      },
+      late: () => failedCall(stuckFailure(request.operation)),
+    });
   }
 
   /** The same object each time: transports keep what they make of an operation by its identity. */
@@ -238,6 +257,15 @@ export function guardedTransport(
     );
   }
 
+  function stuckFailure({ name, timeoutMs }: OperationPlan): Failure {
+    return {
+      class: 'timeout',
+      code: 'CONNECTION_CALL_STUCK' satisfies ConnectorFailureCode,
+      message: `the transport of connection ${connection} did not answer ${name} within its ${timeoutMs} ms, nor ${STUCK_GRACE_MS / 1_000} s later`,
+      delivery: 'lost',
+    };
+  }
+
   function busyFailure(): Failure {
     return notSent(
       'transient',
@@ -247,6 +275,9 @@ export function guardedTransport(
     );
   }
 }
+
+/** How much longer than its timeout a transport may take before it is given up: a connector's own may fetch a credential besides. */
+export const STUCK_GRACE_MS = 15_000;
 
 /** How long after it was asked for a call is over, at most: it may stand in lines for its timeout, and is then given that again. */
 export function callTakesMs({ timeoutMs }: Pick<OperationPlan, 'timeoutMs'>): number {

@@ -1,4 +1,4 @@
-import { type CallResult, callTakesMs, type Transport } from '@tenon/connector';
+import { type CallResult, callTakesMs, STUCK_GRACE_MS, type Transport, Watchdog } from '@tenon/connector';
 import type { Failure } from '@tenon/model';
 import type { Caller } from '../interpreter/tries.ts';
 import type { ConnectionFlow, RuntimeOptions } from '../runtime.ts';
@@ -7,10 +7,6 @@ import { connectionFlow } from './flow.ts';
 import { GuardMemory } from './guards.ts';
 import type { EmbeddedRun } from './run-context.ts';
 import { SecretBook } from './secret-book.ts';
-import { Watchdog } from './watchdog.ts';
-
-/** How much longer than a guarded call takes a transport's may: a connector's own may fetch a credential besides. */
-const TIMEOUT_GRACE_MS = 15_000;
 
 /** Calls over connections: each has one transport, made when first used, and no call is under way for ever. */
 export class Calls {
@@ -125,7 +121,7 @@ export class Calls {
     };
   }
 
-  /** A transport keeps its own timeouts; one that does not must not hold a run for ever (C57). */
+  /** A transport keeps its own timeouts, and its guard gives it up; where there is none, a run must not be held for ever either (C57). */
   #bounded(
     connection: string,
     { operation, origin }: Parameters<Caller>[1],
@@ -137,8 +133,10 @@ export class Calls {
       this.secrets.called(origin, run);
       return { ok: false, failure };
     };
-    return this.#watchdog.bound(answer, callTakesMs(operation) + TIMEOUT_GRACE_MS, {
+    return this.#watchdog.bound(answer, callTakesMs(operation) + STUCK_GRACE_MS, {
       came: (result) => {
+        // Its guard may have given it up, while its transport goes on.
+        given.up ||= !result.ok;
         this.#guards.changed();
         this.secrets.called(origin, run);
         return !result.ok && result.calledOff ? 'held' : result;

@@ -718,8 +718,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a call that never answers is waited for for ever',
     calls,
-    'return this.#watchdog.bound(answer, callTakesMs(operation) + TIMEOUT_GRACE_MS, {',
-    'return this.#watchdog.bound(answer, 1_000 * (callTakesMs(operation) + TIMEOUT_GRACE_MS), {',
+    'return this.#watchdog.bound(answer, callTakesMs(operation) + STUCK_GRACE_MS, {',
+    'return this.#watchdog.bound(answer, 1_000 * (callTakesMs(operation) + STUCK_GRACE_MS), {',
+  ),
+  bug(
+    'a guard waits for its transport for ever',
+    guard,
+    'watchdog.bound(given, request.operation.timeoutMs + STUCK_GRACE_MS, {',
+    'watchdog.bound(given, 1_000 * (request.operation.timeoutMs + STUCK_GRACE_MS), {',
   ),
   bug(
     'a call that never answered counts as not sent',

@@ -28,6 +28,7 @@ export const happenings = [
   'listing that moves under its reader',
   // Guards of connections.
   'answer that comes when nobody waits for it',
+  'transport that was given up',
   'call in a line',
   'call that was not sent when its turn came',
   'quota spent',

@@ -1,7 +1,7 @@
 import { judgeBreaker } from './judge-breaker.ts';
 import { judgeQuota } from './judge-quota.ts';
 import { judgeRetryBudget } from './judge-retry-budget.ts';
-import type { Wire, WireEvent } from './wire.ts';
+import { GIVEN_UP_MS, type Wire, type WireEvent } from './wire.ts';
 
 /**
  * What a connection declares is kept, by whichever pipelines use it and over restarts, and nothing is kept back without a ground: by the calls
@@ -16,6 +16,7 @@ export function judgeWire(
   return [
     ...violations,
     ...judgeLines(events, timeoutMs),
+    ...judgeAnswers(events, timeoutMs),
     ...judgeInFlight(events, inFlightMax),
     ...judgeHolds(events, isClockSet),
     ...(rateLimit === undefined ? [] : judgeQuota(events, rateLimit, isClockSet)),
@@ -35,6 +36,17 @@ function judgeLines(events: readonly WireEvent[], timeoutMs: number): readonly s
     return lineMs <= (event.is === 'sent' ? 1 : 2) * timeoutMs
       ? []
       : [`${call.request.operation.name} left the line of its connection after ${lineMs} ms`];
+  });
+}
+
+/** Nobody waits for an answer for longer than its timeout, and what a transport may take besides. */
+function judgeAnswers(events: readonly WireEvent[], timeoutMs: number): readonly string[] {
+  return events.flatMap((event) => {
+    if (event.is !== 'told' || event.call.sentAtMs === undefined) return [];
+    const answerMs = event.atMs - event.call.sentAtMs;
+    return answerMs <= 2 * timeoutMs + GIVEN_UP_MS
+      ? []
+      : [`${event.call.request.operation.name} was waited for over ${answerMs} ms`];
   });
 }
 

@@ -35,6 +35,8 @@ export type WireEvent = { readonly atMs: number } & (
 
 /** Most time between a call and its being on the disk. */
 const KEPT_WITHIN_MS = 500;
+/** How much longer than its timeout a call is waited for. */
+export const GIVEN_UP_MS = 15_000;
 const noAnswer: CallResult = {
   ok: false,
   failure: failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost'),
@@ -107,11 +109,20 @@ export class Wire {
         if (call.sentAtMs > call.askedAtMs) this.#coverage.saw('call in a line');
         this.#see('sent', call);
         this.#judgeSettled(call, entries);
+        const ended = (result: CallResult): void => {
+          if (isDead() || call.endedAtMs !== undefined) return;
+          call.result = result;
+          call.endedAtMs = clock.steady();
+          this.#see('ended', call);
+        };
+        // As it is promised: from then on its guard counts it as one that was not answered, and its places are free.
+        const cancel = clock.setTimer(request.operation.timeoutMs + GIVEN_UP_MS, () => {
+          this.#coverage.saw('transport that was given up');
+          ended(noAnswer);
+        });
         const result = await this.#answered(inner.call(request), deadlineMs, clock);
-        if (isDead()) return result;
-        call.result = result;
-        call.endedAtMs = clock.steady();
-        this.#see('ended', call);
+        cancel();
+        ended(result);
         return result;
       },
       close: () => inner.close(),

@@ -249,11 +249,7 @@ export const brokenConnectors: readonly BrokenConnector[] = [
           connection: 'parts',
           use: 'test',
         });
-        await fetch(`${context.connection.baseUrl}/ping?key=${secret.reveal()}`).then(
-          (response) => response.text(),
-          () => '',
-        );
-        return inner.call(request);
+        return inner.call(withQuery(request, 'key', secret.reveal()));
       },
       inner,
     })),
@@ -545,7 +541,15 @@ export const brokenConnectors: readonly BrokenConnector[] = [
   {
     caughtBy: 901,
     breaks: 'looks for the id of a delivery where none is',
-    edits: manifest(swap('id: /id,', 'id: /eventId,')),
+    edits: {
+      ...manifest(swap('id: /id,', 'id: /eventId,')),
+      ...contract(
+        after(
+          '        orderId: { type: string }\n        version: { type: integer }',
+          '        eventId: { type: string }',
+        ),
+      ),
+    },
   },
   {
     caughtBy: 902,
@@ -641,6 +645,23 @@ function unprovedBy(scheme: string): ConnectorModule {
   }));
 }
 
+/** The same call with one more parameter in its address. */
+function withQuery(request: CallRequest, name: string, value: string): CallRequest {
+  const { operation, input } = request;
+  const { http, input: schema } = operation;
+  if (http === undefined || typeof schema !== 'object') return request;
+  const field = { key: name, name, in: 'query', required: false, style: 'form', explode: true } as const;
+  return {
+    ...request,
+    operation: {
+      ...operation,
+      input: { ...schema, properties: { ...schema.properties, [name]: true } },
+      http: { ...http, parameters: [...http.parameters, { ...field, allowReserved: false }] },
+    },
+    input: { ...input, [name]: value },
+  };
+}
+
 /** A module that shares nothing between its callers. */
 function perCall(): ConnectorModule {
   return defineConnector({
@@ -649,7 +670,8 @@ function perCall(): ConnectorModule {
         call: async (request) => {
           const inner = httpTransport(context);
           const result = await inner.call(request);
-          await inner.close();
+          // Closing waits for what the other side still holds; a call that has ended does not.
+          void inner.close();
           return result;
         },
         close: async () => {},

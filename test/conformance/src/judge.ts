@@ -19,7 +19,7 @@ export async function judge(
   name: string,
   options: JudgeOptions = {},
 ): Promise<ConformanceReport> {
-  const files = edited(nodeWorkspaceFiles(root), options.edits ?? {});
+  const files = coded(edited(nodeWorkspaceFiles(root), options.edits ?? {}), name, options.module);
   const { workspace, diagnostics } = await (options.edits ? loaded(files) : kept(root));
   const previous = options.previous && (await previousOf(root, name, options.previous));
   const subject = await loadSubject({
@@ -54,6 +54,18 @@ async function loaded(files: WorkspaceFiles) {
   const { value, diagnostics } = await loadWorkspaceFiles('', files);
   if (value === undefined) throw new Error(JSON.stringify(diagnostics));
   return { workspace: value, diagnostics: [...diagnostics, ...checkWorkspace(value).diagnostics] };
+}
+
+/** What is handed in as the connector's code stands in the workspace as its file, which a manifest that needs code is checked for. */
+function coded(files: WorkspaceFiles, name: string, module: ConnectorModule | undefined): WorkspaceFiles {
+  const folder = `connectors/${name}/src`;
+  return {
+    ...files,
+    files: async (path) => {
+      const listed = await files.files(path);
+      return module !== undefined && path === folder ? [...listed, 'index.ts'] : listed;
+    },
+  };
 }
 
 function edited(files: WorkspaceFiles, edits: Edits): WorkspaceFiles {

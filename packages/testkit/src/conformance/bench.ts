@@ -76,6 +76,8 @@ export interface Unproven {
 /** Longest a call of the kit may take before the kit itself gives up on it. */
 const PATIENCE_MS = 20_000;
 const CALL_TIMEOUT_MS = 15_000;
+/** The first request of a busy process takes longer than one later. */
+const SETTLED_MS = 300;
 
 /** A connector under test, joined to its contract and pointed at a target; every transport made is closed at the end. */
 export class Bench {
@@ -149,6 +151,11 @@ export class Bench {
   again(): void {
     this.#ready = new Map();
     this.target.sandbox?.reset({ keepTokens: true });
+  }
+
+  /** Waits until what was sent uncalled, in the background, has arrived. */
+  async settled(): Promise<void> {
+    await new Promise<void>((resolve) => void this.clock.setTimer(SETTLED_MS, resolve));
   }
 
   /** Input as `prepared` makes it, once: for calls that are answered before they have any effect. No fault is left over. */

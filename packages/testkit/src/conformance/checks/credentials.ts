@@ -118,7 +118,7 @@ export const credentialChecks: readonly Check[] = [
           !result.ok && result.failure.delivery === 'notSent' && result.failure.class === 'permission';
         tally.expect(isRefused, `${operation.name}: ${says(result)} without a grant`);
       }
-      await settled(bench);
+      await bench.settled();
       const sent = bench.target.sandbox?.requests().length ?? 0;
       if (sent > 0) tally.problem(`${sent} requests were sent although nothing was granted`);
       return tally.verdict('operations');
@@ -288,11 +288,4 @@ function withCanaries(
   return withTexts(input, fits, (text) =>
     text.includes('@') ? `${PERSONAL_CANARY}@person.example` : `${PERSONAL_CANARY}-${text}`,
   );
-}
-
-const SETTLED_MS = 300;
-
-/** What was begun without a call needs a moment to arrive: the first request of a busy process takes longer than one later. */
-async function settled(bench: Bench): Promise<void> {
-  await new Promise<void>((resolve) => void bench.clock.setTimer(SETTLED_MS, resolve));
 }

@@ -265,6 +265,18 @@ describe('a message that is not sent', () => {
   });
 });
 
+describe('a message that is called off while it is made ready', () => {
+  it('is not sent: an abort that came before the submission began is heard as well', async () => {
+    await using test = await relay();
+    const cancelling = new AbortController();
+    const pending = test.call({ body }, { signal: cancelling.signal });
+    // The message is being composed by now, which takes its time on a busy machine.
+    cancelling.abort();
+    expect(await pending).toMatchObject({ ok: false, failure: { class: 'timeout', delivery: 'notSent' } });
+    expect(test.mails).toEqual([]);
+  });
+});
+
 describe('a relay without TLS', () => {
   it('gets neither login nor message when TLS is required', async () => {
     await using test = await relay();

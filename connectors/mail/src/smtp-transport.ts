@@ -83,6 +83,8 @@ export function smtpTransport(context: TransportContext): Transport {
     const stop = (): void => controller.abort();
     const cancelTimer = clock.setTimer(Math.max(0, deadlineAtMs - clock.now()), stop);
     request.signal?.addEventListener('abort', stop, { once: true });
+    // It may have been called off while the message was made ready, and nothing says so again.
+    if (request.signal?.aborted) stop();
     try {
       const submission = await submit(to, login, mail, controller.signal);
       if (submission.ok)

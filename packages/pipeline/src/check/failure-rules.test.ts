@@ -7,7 +7,12 @@ const FAULTS =
   '{ type: object, properties: { errors: { type: array, items: { type: object, properties: { code: { type: string } } } } } }';
 
 /** What is said of a rule with this condition: of one operation, or (`defaults`) of all. */
-async function said(when: string, place: 'createCharge' | 'defaults' = 'createCharge', declared = '402') {
+async function said(
+  when: string,
+  place: 'createCharge' | 'defaults' = 'createCharge',
+  declared = '402',
+  status = 402,
+) {
   const { diagnostics } = await testWorkspace({
     [CONTRACT]: swap(
       CREATED,
@@ -17,11 +22,11 @@ async function said(when: string, place: 'createCharge' | 'defaults' = 'createCh
       place === 'defaults'
         ? swap(
             'defaults: { timeout: 10s }',
-            `defaults: { timeout: 10s, failures: [{ status: 402, when: "\${ ${when} }", class: permanent }] }`,
+            `defaults: { timeout: 10s, failures: [{ status: ${status}, when: "\${ ${when} }", class: permanent }] }`,
           )
         : swaps([
             'compensation: { operation: refundCharge }',
-            `compensation: { operation: refundCharge }\n    failures: [{ status: 402, when: "\${ ${when} }", class: permanent }]`,
+            `compensation: { operation: refundCharge }\n    failures: [{ status: ${status}, when: "\${ ${when} }", class: permanent }]`,
           ]),
   });
   return diagnostics.map(({ code, message, fix }) => `${code}: ${message}; ${fix}`);
@@ -36,6 +41,10 @@ test.each(['402', '4XX', 'default'])(
     expect(await said("body.errors.exists(e, e.code == 'x')", 'createCharge', declared)).toEqual([]);
   },
 );
+
+test('a success is declared as that alone: what it holds where it says no is nobody’s word', async () => {
+  expect(await said("body.ok == false && body.error == 'x'", 'createCharge', '402', 201)).toEqual([]);
+});
 
 test('what may be absent, and what the contract says nothing of, is no matter', async () => {
   expect(await said("body.errors[0].code == 'x' || 'retry-after' in headers")).toEqual([]);

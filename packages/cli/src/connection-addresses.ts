@@ -74,7 +74,7 @@ function addressOf(url: string, { env }: Pick<Io, 'env'>): string | undefined {
   return name === undefined ? url : env[name] || undefined;
 }
 
-/** The NAME of `env:NAME`. */
+/** The NAME of `env:NAME`; of nothing else that begins so, for `tenon sandbox` prints it to be read by a shell. */
 export function variableOf(reference: string | undefined): string | undefined {
-  return reference?.startsWith('env:') ? reference.slice('env:'.length) : undefined;
+  return /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(reference ?? '')?.[1];
 }

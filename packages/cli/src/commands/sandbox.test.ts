@@ -399,3 +399,29 @@ describe('sandbox', () => {
     expect(given.err).toContain('rows.yaml: told: it has nothing to call, so no rows; take it out');
   });
 });
+
+it('what a shell is given to read holds no command, whatever stands in the configuration', async () => {
+  const path = join(folder, 'tenon.config.yaml');
+  const config = await readFile(path, 'utf8');
+  for (const [from, to] of [
+    ['baseUrl: env:SHOP_URL', 'baseUrl: "env:SHOP_URL=1; touch owned; X"'],
+    [
+      '  shop:\n    connector: shop\n    baseUrl: env:SHOP_URL',
+      '  "shop\\ntouch owned #":\n    connector: shop\n    baseUrl: http://127.0.0.1:1',
+    ],
+    [
+      '    baseUrl: env:SHOP_URL',
+      '    tokenUrls: { key: "env:T; touch owned; X" }\n    baseUrl: http://127.0.0.1:1',
+    ],
+  ] as const) {
+    expect(config).toContain(from);
+    await writeFile(path, config.replace(from, to));
+    const { out } = await runCommand(sandboxCommands, ['sandbox'], {
+      cwd: folder,
+      interrupted: async () => {},
+    });
+    expect(out).not.toBe('');
+    for (const line of out.trimEnd().split('\n'))
+      expect(line).toMatch(/^(#.*|export [A-Za-z_]\w*=[\w.:/,${}-]*)$/);
+  }
+});

@@ -25,6 +25,7 @@ import { loadConnectorModule } from '../connector-module.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import { givenUrl } from '../given-url.ts';
 import type { Io } from '../io.ts';
+import { oneLine } from '../printable.ts';
 import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
 import { SANDBOXES_VARIABLE } from '../sandbox-addresses.ts';
@@ -150,7 +151,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     if (port !== undefined) port += 1;
     const variable = variableOf(connection.baseUrl);
     if ('state' in sandbox) addresses.push(sandbox.url);
-    exports.push(variable ? `export ${variable}=${sandbox.url}\n` : `# ${name}: ${sandbox.url}\n`);
+    exports.push(variable ? `export ${variable}=${sandbox.url}\n` : `# ${oneLine(name)}: ${sandbox.url}\n`);
     // Read by nobody while it is a sandbox that is called, and needed to start.
     for (const url of Object.values(connection.tokenUrls ?? {})) {
       const tokens = variableOf(url);

@@ -11,6 +11,19 @@ async function ofBaseUrl(baseUrl: string, transport = '') {
     .map(({ message, fix }) => `${message}; ${fix}`);
 }
 
+test('what is no URL is quoted without the password that it may hold', async () => {
+  for (const wrong of [
+    'ada:cnry@db.example:5432',
+    'ada:cnry@db.example',
+    '//ada:cnry@db.example/x',
+    'ftp://cnry@db.example',
+  ]) {
+    const [said] = await ofBaseUrl(wrong);
+    expect(said).toContain('db.example');
+    expect(said).not.toContain('cnry');
+  }
+});
+
 test('a host and a port are no URL, although they can be read as one', async () => {
   expect(await ofBaseUrl('localhost:4890')).toEqual([
     '`localhost:4890` is neither a URL nor `env:NAME`; write the scheme too: `http://localhost:4890`',

@@ -73,16 +73,18 @@ function checkBaseUrl(
   const isHostAlone = protocol !== undefined && /^[^/?#]+:\d+([/?#]|$)/.test(baseUrl);
   const speaksHttp = connectors.get(connector)?.transport === 'http';
   if (protocol !== undefined && !isHostAlone && (isHttp || !speaksHttp)) return [];
+  const shown = withoutLogin(baseUrl);
   return [
+    ...loginFound(baseUrl, `connections.${name}.baseUrl`, places.baseUrl),
     diagnostic('base-url-invalid', {
       message:
         protocol === undefined || isHostAlone
-          ? `\`${baseUrl}\` is neither a URL nor \`env:NAME\``
-          : `\`${baseUrl}\` is no address of HTTP, which connector \`${connector}\` speaks`,
+          ? `\`${shown}\` is neither a URL nor \`env:NAME\``
+          : `\`${shown}\` is no address of HTTP, which connector \`${connector}\` speaks`,
       at: places.baseUrl,
       subject: name,
       ...(isHostAlone && {
-        fix: `write the scheme too: \`${speaksHttp ? 'http://' : '<scheme>://'}${baseUrl}\``,
+        fix: `write the scheme too: \`${speaksHttp ? 'http://' : '<scheme>://'}${shown}\``,
       }),
     }),
   ];
@@ -135,9 +137,31 @@ function checkTokenUrls(
       return [problem('credential-unknown', message, scheme.at, scheme.value, schemes)];
     }
     if (isVariable(url.value) || isHttpUrl(url.value)) return [];
-    const message = `\`${url.value}\` is neither a URL of HTTP nor \`env:NAME\``;
-    return [diagnostic('token-url-invalid', { message, at: url.at, subject: `${name} ${scheme.value}` })];
+    const message = `\`${withoutLogin(url.value)}\` is neither a URL of HTTP nor \`env:NAME\``;
+    return [
+      ...loginFound(url.value, `connections.${name}.tokenUrls.${scheme.value}`, url.at),
+      diagnostic('token-url-invalid', { message, at: url.at, subject: `${name} ${scheme.value}` }),
+    ];
   });
+}
+
+const LOGIN = /^([a-z][a-z0-9+.-]*:\/\/|\/\/)?[^/@\s]*@/i;
+
+/** As it may be quoted: what is no URL may be meant as one, with a password in it. */
+function withoutLogin(address: string): string {
+  return address.replace(LOGIN, '$1…@');
+}
+
+/** By it the line is covered where it is shown. One with a scheme is found wherever it stands. */
+function loginFound(address: string, subject: string, at: Location): Diagnostic[] {
+  if (!LOGIN.test(address) || address.includes('://')) return [];
+  return [
+    diagnostic('secret-literal', {
+      message: `\`${subject}\` holds a login instead of an address`,
+      at,
+      subject,
+    }),
+  ];
 }
 
 function isVariable(text: string): boolean {

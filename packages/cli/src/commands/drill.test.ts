@@ -71,7 +71,7 @@ describe('drill', () => {
     [['--only', 'nowhere'], '--only: order-paid fails in no way of which the name holds "nowhere"'],
     [['--seed', 'x'], '--seed: expected a whole number of nine digits at most, and not x'],
     [['--start', 'none.yaml'], '--start: there is no readable file'],
-    [['--start', PIPELINE], 'there is no `apiVersion`; there are: event, headers, rows'],
+    [['--start', PIPELINE], 'there is no `apiVersion`; there are: event, headers, connection, rows'],
   ])('is called wrongly with %j, and says so', async (args, says) => {
     const { code, err } = await run(...args);
     expect(err).toContain(says);

@@ -102,6 +102,64 @@ describe('a drill', () => {
   });
 });
 
+describe('a drill of a pipeline for several accounts', () => {
+  const over = (operation: string): readonly [string, string] => [
+    `call: crm.${operation}\n`,
+    `call: crm.${operation}\n    over: \${ connection }\n`,
+  ];
+  const swaps =
+    (...pairs: readonly (readonly [string, string])[]) =>
+    (text: string): string =>
+      pairs.reduce((here, [from, to]) => swap(from, to)(here), text);
+  const accounts = (where: string) =>
+    reference({
+      'tenon.config.yaml': (text) => {
+        const own = /^ {2}crm:\n(?: {4}.*\n)*/m.exec(text)![0];
+        return text.replace(own, `${own}${own.replace('crm:', 'crm-us:')}`);
+      },
+      [PIPELINE]: swaps(
+        ['key: ${ event', 'key: ${ connection }:${ event'],
+        ['orderBy: ${ event', 'orderBy: ${ connection }:${ event'],
+        ["where: ${ event.plan != 'free' }", `where: \${ ${where} }`],
+        over('getAccount'),
+        over('updateAccount'),
+      ),
+      'pipelines/account-onboarded.pipeline.yaml': swaps(
+        ['key: onboarding:${ event', 'key: onboarding:${ connection }:${ event'],
+        ['orderBy: ${ event', 'orderBy: ${ connection }:${ event'],
+        over('getAccount'),
+      ),
+    });
+  const called = { only: 'nothing goes wrong' };
+
+  it('lets the event come over one of them, and finds nothing where all goes over that one', async () => {
+    const two = await accounts("event.plan != 'free'");
+    const plan = two.plan('subscription-upgraded');
+    const report = await drill(two, plan, { only: 'the answer is lost' });
+    expect(report).not.toHaveProperty('failed');
+    expect(report.starts[0]).toMatchObject({ connection: 'crm' });
+    expect(report.unreached).toEqual([]);
+    expect(drillFindings(report, plan)).toEqual([]);
+  });
+
+  it('takes the one that its condition asks for, or the author', async () => {
+    const us = await accounts("event.plan != 'free' && (connection != 'crm' || event.seats < 0)");
+    const { starts } = await drill(us, us.plan('subscription-upgraded'), called);
+    expect(starts[0]).toMatchObject({ connection: 'crm-us' });
+    const two = await accounts("event.plan != 'free'");
+    const plan = two.plan('subscription-upgraded');
+    const given = { event: starts[0]!.event, connection: 'crm-us' };
+    const start = readStart(given, plan, two);
+    if (typeof start === 'string') throw new Error(start);
+    const report = await drill(two, plan, { ...called, start });
+    expect(report.starts[0]).toMatchObject({ connection: 'crm-us' });
+    expect(report.trials[0]?.end.as).toBe('succeeded');
+    expect(readStart({ ...given, connection: 'crm_us' }, plan, two)).toContain(
+      'comes over crm, crm-us, and not over `crm_us`',
+    );
+  });
+});
+
 describe('what a drill begins with', () => {
   const event = {
     id: 'evt_1',

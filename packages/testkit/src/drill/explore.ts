@@ -73,7 +73,7 @@ export async function explore(parts: DrillParts, options: ExploreOptions = {}): 
   return { bases, unreached, ...(failed !== undefined && { failed }) };
 }
 
-function* startsOf({ loaded }: DrillParts, { start }: ExploreOptions): Iterable<Start> {
+function* startsOf({ loaded, incoming }: DrillParts, { start }: ExploreOptions): Iterable<Start> {
   if (start !== undefined) {
     yield start;
     return;
@@ -84,15 +84,24 @@ function* startsOf({ loaded }: DrillParts, { start }: ExploreOptions): Iterable<
     const event = madePayload(schema, seed);
     if (event === undefined) continue;
     const where = 'manual' in trigger ? undefined : trigger.where;
-    yield { event: where === undefined ? event : heard(loaded, event, where), rows: {} };
+    const names = 'manual' in trigger ? [] : incoming(trigger.event);
+    for (const connection of names.length === 0 ? [undefined] : names) {
+      const of = connection === undefined ? {} : { connection };
+      yield { event: where === undefined ? event : heard(loaded, event, where, of), ...of, rows: {} };
+    }
   }
 }
 
 /** The event with what its pipeline's `where` asks for. */
-function heard(loaded: DrillParts['loaded'], event: Json, where: string): Json {
-  const scope = { event, headers: {} };
+function heard(
+  loaded: DrillParts['loaded'],
+  event: Json,
+  where: string,
+  of: Pick<Start, 'connection'>,
+): Json {
+  const scope = { event, headers: {}, ...of };
   const holds = (candidate: Json): boolean => {
-    const result = loaded.condition(where, { event: candidate, headers: {} });
+    const result = loaded.condition(where, { ...scope, event: candidate });
     return result.ok && result.value && isFit(loaded, candidate);
   };
   if (holds(event)) return event;
@@ -140,9 +149,9 @@ async function mended(
 }
 
 /** Conditions that were to hold where the run failed, and did not. */
-function unmetIn({ loaded }: DrillParts, { run }: Outcome): readonly string[] {
+function unmetIn({ loaded }: DrillParts, { run, connection }: Outcome): readonly string[] {
   if (run?.failure === undefined) return [];
-  const scope = scopeOf(run);
+  const scope = scopeOf(run, connection);
   const step = loaded.steps.get(lastName(run.failure.step));
   const wanted = [
     ...(step?.kind === 'check' ? step.that.map(({ condition }) => condition) : []),
@@ -168,7 +177,7 @@ function startsThatMeet(
 ): readonly Start[] {
   const { run } = outcome;
   if (run === undefined) return [];
-  return waysTo(parts.loaded, condition, true, scopeOf(run)).flatMap((wishes) => {
+  return waysTo(parts.loaded, condition, true, scopeOf(run, start.connection)).flatMap((wishes) => {
     const made = granted(parts, start, outcome, wishes);
     return made === undefined ? [] : [made];
   });
@@ -178,7 +187,7 @@ function startsThatMeet(
 function metIn(parts: DrillParts, base: Base, condition: string): Start | undefined {
   const { run } = base.outcome;
   if (run === undefined) return undefined;
-  const held = parts.loaded.condition(condition, scopeOf(run));
+  const held = parts.loaded.condition(condition, scopeOf(run, base.start.connection));
   if (held.ok && held.value) return undefined;
   return startsThatMeet(parts, base.start, base.outcome, condition)[0];
 }
@@ -211,12 +220,14 @@ function granted(
   { calls }: Outcome,
   wishes: readonly Wish[],
 ): Start | undefined {
-  let { event, rows } = start;
+  let { event, rows, connection } = start;
   for (const { path, value } of wishes) {
     const [root, name, ...rest] = path;
     const isOfEvent = root === 'event' || root === 'input';
     if (isOfEvent && start.isGiven) return undefined;
-    if (isOfEvent) event = put(event, path.slice(1), value);
+    const otherName = root === 'connection' ? otherConnection(parts, connection, value) : undefined;
+    if (otherName !== undefined && !start.isGiven) connection = otherName;
+    else if (isOfEvent) event = put(event, path.slice(1), value);
     else if (root === 'steps' && typeof name === 'string') {
       const call = calls.findLast((one) => one.step === name && one.purpose === 'read' && one.result?.ok);
       const body = call?.result?.ok ? call.result.body : undefined;
@@ -228,7 +239,19 @@ function granted(
       rows = next;
     } else return undefined;
   }
-  return isFit(parts.loaded, event) ? { ...start, event, rows } : undefined;
+  return isFit(parts.loaded, event)
+    ? { ...start, event, rows, ...(connection !== undefined && { connection }) }
+    : undefined;
+}
+
+/** The connection that is wished for, or, where it is only to be none that it is, another one. */
+function otherConnection(
+  { loaded: { plan }, incoming }: DrillParts,
+  connection: string | undefined,
+  wished: Json,
+): string | undefined {
+  const names = 'manual' in plan.trigger ? [] : incoming(plan.trigger.event);
+  return names.find((name) => name === wished) ?? names.find((name) => name !== connection);
 }
 
 /** What the systems hold, with a member of the thing that stands at a place of an answer changed. */

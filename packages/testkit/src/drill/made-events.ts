@@ -24,11 +24,12 @@ export function signalFor(
   loaded: LoadedPlan,
   { event, match }: Extract<WaitStep['for'], { readonly event: string }>,
   run: RunDetail,
+  connection?: string,
 ): Json | undefined {
   const schema = loaded.plan.events[event]?.payload;
   const payload = schema && madePayload(schema, 1);
   if (payload === undefined) return undefined;
-  const scope = scopeOf(run);
+  const scope = scopeOf(run, connection);
   for (const wishes of waysTo(loaded, match, true, scope)) {
     const made = wishes.reduce(
       (made, { path: [root, ...rest], value }) => (root === 'signal' ? put(made, rest, value) : made),
@@ -40,10 +41,19 @@ export function signalFor(
   return undefined;
 }
 
-/** What expressions of a run may read, as far as it has come. */
-export function scopeOf({ input, headers, steps }: RunDetail): Readonly<Record<string, Json>> {
+/** What expressions of a run may read, as far as it has come; `connection`: over which its event came. */
+export function scopeOf(
+  { input, headers, steps }: RunDetail,
+  connection?: string,
+): Readonly<Record<string, Json>> {
   const results = steps.flatMap(({ id, result }) => (result === undefined ? [] : [[id, result] as const]));
-  return { event: input, input, steps: Object.fromEntries(results), headers: headers ?? {} };
+  return {
+    event: input,
+    input,
+    steps: Object.fromEntries(results),
+    headers: headers ?? {},
+    ...(connection !== undefined && { connection }),
+  };
 }
 
 /** Ways in which a condition may come to be so: what must stand at which places, where something is known of the rest. */

@@ -1,6 +1,6 @@
 import type { ConnectorModule, OperationDefaults } from '@tenon/connector';
 import { type Json, type JsonObject, seededRandom } from '@tenon/model';
-import type { Plan, Workspace } from '@tenon/pipeline';
+import { incomingOver, type Plan, type Workspace } from '@tenon/pipeline';
 import { allSteps, connectionsOf, type LoadedPlan, loadPlan } from '@tenon/runtime/drill';
 import type { Rows } from '../sandbox/rows.ts';
 import { DrillClock } from './drill-clock.ts';
@@ -12,6 +12,8 @@ import type { Peer } from './peer.ts';
 export interface Start {
   readonly event: Json;
   readonly headers?: JsonObject;
+  /** Over which it comes; absent where it comes over none. */
+  readonly connection?: string;
   /** By connection; what is asked for and not there is made up. */
   readonly rows: Readonly<Record<string, Rows>>;
   /** By the author: the event stays as it is, whatever the pipeline asks of it. */
@@ -29,6 +31,8 @@ export interface DrillParts {
   readonly policies: ReadonlyMap<string, OperationDefaults>;
   readonly clock: DrillClock;
   regionOf(connection: string): string | undefined;
+  /** Connections over which an event may come. */
+  incoming(event: string): readonly string[];
 }
 
 export interface DrillSource {
@@ -77,7 +81,16 @@ export function partsOf({ workspace, plans, code }: DrillSource, plan: Plan, see
     policies,
     clock,
     regionOf: (connection) => workspace.config.connections[connection]?.region,
+    incoming: (event) => incomingTo(workspace, event),
   };
+}
+
+/** Connections over which an event, `<contract>.<event>`, may come. */
+export function incomingTo(workspace: Workspace, event: string): readonly string[] {
+  const dot = event.indexOf('.');
+  const contract = workspace.contracts.get(event.slice(0, dot));
+  const definition = contract?.events.get(event.slice(dot + 1));
+  return contract && definition ? incomingOver({ contract, definition }, workspace) : [];
 }
 
 function childrenOf(plan: Plan, plans: ReadonlyMap<string, Plan>): readonly Plan[] {

@@ -14,7 +14,7 @@ import type {
 } from '@tenon/runtime';
 import { emptyFile, inlineCommitter, memoryFolder, openRuntimeWith, stepIdOf } from '@tenon/runtime/drill';
 import type { DrillClock } from './drill-clock.ts';
-import { signalFor } from './made-events.ts';
+import { scopeOf, signalFor } from './made-events.ts';
 import type { DrillParts, Start } from './parts.ts';
 import type { PeerEffect } from './peer.ts';
 import type { CallPurpose, Schedule } from './schedule.ts';
@@ -50,6 +50,8 @@ export interface Waiting {
 /** How a run went. */
 export interface Outcome {
   readonly schedule: Schedule;
+  /** Over which the event came, where it came over one. */
+  readonly connection?: string;
   /** Absent where the event started none. */
   readonly run: RunDetail | undefined;
   /** Since the event came. */
@@ -81,6 +83,8 @@ const HORIZON_MS = 45 * 24 * 3_600_000;
 /** Looks of the runtime at what is stuck: one of them is no news. */
 const WATCH_MS = 12 * 24 * 3_600_000;
 const KILLED_MS = 3_600_000;
+/** The source of an event that comes over no connection. */
+const NOWHERE = 'drill:event';
 
 /** One run of a pipeline, from its event to where nothing moves any more, with what the schedule says going wrong. */
 export class Trial {
@@ -147,6 +151,7 @@ export class Trial {
     const run = this.#runId === undefined ? undefined : this.#runtime.run(this.#runId);
     return {
       schedule: this.#schedule,
+      ...(this.#start.connection !== undefined && { connection: this.#start.connection }),
       run,
       entries: this.#entries.slice(this.#begun?.entries),
       batches: this.#batches - (this.#begun?.batches ?? 0),
@@ -211,7 +216,7 @@ export class Trial {
             event: trigger.event,
             payload: this.#start.event,
             deliveryId,
-            source: 'drill',
+            source: this.#start.connection ?? NOWHERE,
             ...(this.#start.headers && { headers: this.#start.headers }),
           }),
     );
@@ -296,12 +301,14 @@ export class Trial {
       const loaded = this.#parts.plans.find(({ plan }) => plan.hash === run.planHash);
       const wait = loaded?.steps.get(stepIdOf(step.id));
       if (loaded === undefined || wait?.kind !== 'wait' || !('event' in wait.for)) continue;
-      const payload = signalFor(loaded, wait.for, run);
+      // What another pipeline runs has none.
+      const own = 'manual' in loaded.plan.trigger ? undefined : this.#start.connection;
+      const payload = signalFor(loaded, wait.for, run, own);
       if (payload === undefined) continue;
-      const { event } = wait.for;
-      await this.#heard(
-        this.#runtime.accept({ event, payload, deliveryId: `signal-${step.id}`, source: 'drill' }),
-      );
+      const { event, over } = wait.for;
+      const named = over === undefined ? undefined : loaded.expression(over, scopeOf(run, own));
+      const source = named?.ok ? String(named.value) : (this.#parts.incoming(event)[0] ?? NOWHERE);
+      await this.#heard(this.#runtime.accept({ event, payload, deliveryId: `signal-${step.id}`, source }));
       return true;
     }
     return false;

@@ -199,6 +199,23 @@ describe('checkShape', () => {
   });
 });
 
+describe('commas of YAML', () => {
+  const fixes = (members: string) =>
+    loadManifest('connector.yaml', withMembers(members)).diagnostics.map(({ fix }) => fix);
+
+  it('show the list that a text was to be', () => {
+    expect(fixes('egress: a.example, b.example')).toEqual(['write `[a.example, b.example]`']);
+    expect(fixes('egress: a.example')).toEqual(['write `[a.example]`']);
+  });
+
+  it('are told where one has ended a text between braces', () => {
+    expect(
+      fixes('defaults: { failures: [{ status: 422, class: validation, says: too large, and late }] }'),
+    ).toEqual(['put the whole text of `says` in quotes: between braces a comma ends it']);
+    expect(fixes('defaults: { timeout: 10s, retries: 3 }')).toEqual([expect.stringMatching(/^use one of/)]);
+  });
+});
+
 describe('secretLooking', () => {
   it.each([
     ['-----BEGIN RSA ', 'PRIVATE KEY-----'],

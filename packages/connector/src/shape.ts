@@ -1,3 +1,4 @@
+import { listMeant } from '@tenon/document';
 import { didYouMean, isObject, isSecretReference, type Json, parseDuration, toPointer } from '@tenon/model';
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { secretLooking } from './secret-literal.ts';
@@ -39,7 +40,7 @@ export function checkShape(schema: SchemaObject, value: unknown): readonly Shape
         `write the unit too: \`${here}s\`, or \`500ms\`, \`2m\`, \`1h30m\``,
       );
     else if (!isOfType(here, String(node.type)))
-      invalid(tokens, `expected ${article(String(node.type))}, found ${describe(here)}`);
+      invalid(tokens, `expected ${article(String(node.type))}, found ${describe(here)}`, listFix(node, here));
     else if (typeof here === 'string') visitText(node, here, tokens, kind);
     else if (typeof here === 'number') visitNumber(node, here, tokens);
     else if (Array.isArray(here))
@@ -56,24 +57,35 @@ export function checkShape(schema: SchemaObject, value: unknown): readonly Shape
     for (const name of node.required ?? [])
       if (here[name] === undefined)
         add('missing', tokens, `\`${name}\` is missing`, descriptionOf(known[name], name));
+    let before: string | undefined;
     for (const [name, member] of Object.entries(here)) {
       const at = [...tokens, name];
+      const text = before;
+      before = typeof member === 'string' ? name : undefined;
       if (Object.hasOwn(known, name)) visit(known[name]!, member, at);
       else if (isSchemaObject(node.additionalProperties)) visit(node.additionalProperties, member, at);
-      else if (node.additionalProperties === false) unknown(name, Object.keys(known), at);
+      else if (node.additionalProperties === false)
+        unknown(name, Object.keys(known), at, member === null ? text : undefined);
     }
     if (node.minProperties !== undefined && Object.keys(here).length < node.minProperties)
       invalid(tokens, `expected at least ${node.minProperties} member`);
   }
 
-  function unknown(name: string, candidates: readonly string[], at: readonly (string | number)[]): void {
+  /** `text`: the member in front of one without a value, where that is a text: most likely a comma has ended it. */
+  function unknown(
+    name: string,
+    candidates: readonly string[],
+    at: readonly (string | number)[],
+    text: string | undefined,
+  ): void {
     const meant = didYouMean(name, candidates);
-    add(
-      'unknown',
-      at,
-      `there is no \`${name}\` here`,
-      meant === undefined ? `use one of ${candidates.map(quote).join(', ')}` : `did you mean \`${meant}\`?`,
-    );
+    const fix =
+      meant !== undefined
+        ? `did you mean \`${meant}\`?`
+        : text !== undefined
+          ? `put the whole text of \`${text}\` in quotes: between braces a comma ends it`
+          : `use one of ${candidates.map(quote).join(', ')}`;
+    add('unknown', at, `there is no \`${name}\` here`, fix);
   }
 
   /**
@@ -207,6 +219,13 @@ function descriptionOf(schema: JsonSchema | undefined, name: string): string | u
   return isSchemaObject(schema) && schema.description !== undefined
     ? `add \`${name}\`: ${schema.description}`
     : undefined;
+}
+
+/** A text that holds a list's items is most likely to be that list. */
+function listFix({ type }: SchemaObject, here: unknown): string | undefined {
+  if (type !== 'array' || typeof here !== 'string' || secretLooking(here) !== undefined) return undefined;
+  const meant = listMeant(here);
+  return meant && `write \`${meant}\``;
 }
 
 function isOfType(value: unknown, type: string): boolean {

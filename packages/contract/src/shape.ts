@@ -1,3 +1,4 @@
+import { isTornAtComma, listMeant } from '@tenon/document';
 import { didYouMean } from '@tenon/model';
 import type { Findings } from './findings.ts';
 import type { Part } from './part.ts';
@@ -159,11 +160,16 @@ export class ShapeChecker {
     }
     for (const [key, expected] of found.needed)
       if (!Object.hasOwn(part.object, key)) this.#missing(part, key, expected, found);
-    for (const [key, member] of part.entries()) this.#member(member, key, found);
+    let before: string | undefined;
+    for (const [key, member] of part.entries()) {
+      this.#member(member, key, found, before);
+      before = typeof member.value === 'string' ? key : undefined;
+    }
     found.also?.(part, this);
   }
 
-  #member(member: Part, key: string, holder: ReadyShape): void {
+  /** `before`: the member in front of it, where that is a text. */
+  #member(member: Part, key: string, holder: ReadyShape, before: string | undefined): void {
     // What an extension says wrongly keeps nothing else of a document from being read.
     const severity = key.startsWith('x-') ? 'warning' : (holder.severity ?? 'error');
     const expected = holder.parsed.get(key);
@@ -175,7 +181,7 @@ export class ShapeChecker {
     }
     const patterned = holder.patterned?.find(({ name }) => name.test(key));
     if (patterned) this.#check(member, parseShape(patterned.shape), severity);
-    else if (holder.others !== 'any' && !key.startsWith('x-')) this.#unknown(member, key, holder);
+    else if (holder.others !== 'any' && !key.startsWith('x-')) this.#unknown(member, key, holder, before);
   }
 
   /** Says where a reference cannot be followed; checks a target in another file or corner, for no one else gets there. */
@@ -257,11 +263,12 @@ export class ShapeChecker {
 
   #wrongType(part: Part, shape: ParsedShape, severity: 'error' | 'warning'): void {
     const numberAsText = typeof part.value === 'number' && shape.kind === 'string';
+    const list = shape.kind === 'list' && typeof part.value === 'string' ? listMeant(part.value) : undefined;
     this.findings.add('contract-member-type', part, {
       message: `expected ${this.#describe(shape)}, found ${kindOf(part.value)}`,
       // `null` is as good as absent, and a number without quotes can be read as the text it was meant to be.
       severity: part.value === null || numberAsText ? 'warning' : severity,
-      fix: numberAsText ? 'Put the value in quotes.' : undefined,
+      fix: numberAsText ? 'Put the value in quotes.' : list && `Write \`${list}\`.`,
     });
   }
 
@@ -315,7 +322,22 @@ export class ShapeChecker {
     });
   }
 
-  #unknown(member: Part, key: string, holder: ObjectShape): void {
+  #isTorn({ value, place }: Part): boolean {
+    if (value !== null) return false;
+    const at = this.sources.locateKey(place);
+    const text = at && this.sources.text(at.file);
+    return at !== undefined && text !== undefined && isTornAtComma(text, at.range.end.offset);
+  }
+
+  #unknown(member: Part, key: string, holder: ObjectShape, before: string | undefined): void {
+    if (before !== undefined && this.#isTorn(member)) {
+      this.findings.add('contract-member-unknown', member, {
+        message: `\`${key}\` is no member of the ${holder.title}: a comma ended the text of \`${before}\``,
+        onKey: true,
+        fix: `Put the whole text of \`${before}\` in quotes.`,
+      });
+      return;
+    }
     const meant = didYouMean(key, Object.keys(holder.members));
     if (meant === undefined && holder.others === 'typo') return;
     const hint = meant === undefined ? '' : `; did you mean \`${meant}\`?`;

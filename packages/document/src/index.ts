@@ -1,4 +1,5 @@
 export { type AllowComment, allowComments, ignoredAllowances } from './allow-comment.ts';
+export { isTornAtComma, listMeant } from './commas.ts';
 export {
   type DocumentFormat,
   type LocatedScalar,

@@ -83,3 +83,26 @@ ${members}
     ).toEqual([]);
   });
 });
+
+test('a text with commas where a list is wanted is shown as the list', async () => {
+  const { diagnostics } = await testWorkspace({
+    [PIPELINE]: swap(
+      '    retry: { attempts: 3, within: 1m }',
+      '    retry: { attempts: 3, within: 1m, on: "timeout, transient" }',
+    ),
+  });
+  expect(diagnostics).toMatchObject([{ code: 'wrong-kind', fix: 'write `[timeout, transient]`' }]);
+});
+
+test('a comma that ends a text between braces is told', async () => {
+  const { diagnostics } = await testWorkspace({
+    [PIPELINE]: swap(
+      '    retry: { attempts: 3',
+      '    irreversible: { because: sold, and gone, forward: { task: call, owner: sales, within: 1d } }\n    retry: { attempts: 3',
+    ),
+  });
+  expect(diagnostics.find(({ code }) => code === 'unknown-key')).toMatchObject({
+    message: '`and gone` is not known here: a comma ended the text of `because`',
+    fix: 'put the whole text of `because` in quotes',
+  });
+});

@@ -1,7 +1,8 @@
+import { isTornAtComma, listMeant } from '@tenon/document';
 import { type Diagnostic, didYouMean, isSecretReference, type Json } from '@tenon/model';
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
-import type { SpecDocument, SpecMap, SpecNode, SpecScalar } from '../yaml/spec-document.ts';
+import type { SpecDocument, SpecEntry, SpecMap, SpecNode, SpecScalar } from '../yaml/spec-document.ts';
 
 /** What a `oneOf` is told apart by: `telling` has, for each of its `maps`, the key that only it requires. */
 interface Branches {
@@ -38,8 +39,9 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
   function visitMap(node: SpecMap, shape: SchemaObject, path: string): void {
     const properties = shape.properties ?? {};
     const names = Object.keys(properties);
-    for (const { key, value } of node.entries) {
+    for (const [index, { key, value }] of node.entries.entries()) {
       const name = String(key.value);
+      const torn = tornFrom(node.entries[index - 1], key, value);
       const below = path === '' ? name : `${path}.${name}`;
       const known = Object.hasOwn(properties, name) ? properties[name] : undefined;
       if (known !== undefined) visit(value, known, below);
@@ -53,11 +55,12 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
         );
         found.push(
           diagnostic('unknown-key', {
-            message: `\`${name}\` is not known here`,
+            message: `\`${name}\` is not known here${torn === undefined ? '' : `: a comma ended the text of \`${torn}\``}`,
             at: document.at(key),
             subject: below,
-            fix: `known here: ${list(names)}`,
-            misspelt: { name, meant: near },
+            ...(torn === undefined
+              ? { fix: `known here: ${list(names)}`, misspelt: { name, meant: near } }
+              : { fix: `put the whole text of \`${torn}\` in quotes` }),
           }),
         );
         if (near !== undefined && isOfSecrets(properties[near])) writtenOut(value, below);
@@ -83,6 +86,13 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
         }),
       );
     }
+  }
+
+  /** The key of the text that a key without a value is the rest of. */
+  function tornFrom(before: SpecEntry | undefined, key: SpecScalar, value: SpecNode): string | undefined {
+    if (before?.value.kind !== 'scalar' || typeof before.value.value !== 'string') return undefined;
+    const isEmpty = value.kind === 'scalar' && value.value === null;
+    return isEmpty && isTornAtComma(document.text, key.end) ? String(before.key.value) : undefined;
   }
 
   /** Where a map that lacks a key is pointed at: its first key, or the whole of an empty one. */
@@ -278,11 +288,15 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
 
   function wrong(node: SpecNode, shapes: readonly SchemaObject[], path: string): void {
     const isSecret = shapes.some((shape) => isOfSecrets(shape));
+    const text = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
+    const isList = shapes.length === 1 && shapes[0]?.type === 'array';
+    const meant = isList && !isSecret && text !== undefined ? listMeant(text) : undefined;
     found.push(
       diagnostic('wrong-kind', {
         message: `\`${path || 'the file'}\` is ${isSecret ? bareKindOf(node) : kindOf(node)}; it must be ${expectedOf(shapes)}`,
         at: document.at(node),
         subject: path,
+        ...(meant !== undefined && { fix: `write \`${meant}\`` }),
       }),
     );
     if (isSecret) writtenOut(node, path);

@@ -8,7 +8,7 @@ export interface Schemas {
         purpose: string;
         /** @description Absent where no run is behind it. */
         pipeline?: string;
-        /** @description The step */
+        /** @description The step, or that of any item of a list. */
         step?: string;
         firstAtMs: number;
         lastAtMs: number;
@@ -38,7 +38,7 @@ export interface Schemas {
         retention: {
             pipeline: string;
             keepMs: number;
-            /** @description The class of data */
+            /** @description The class of data, and the contract that says so. */
             because?: string;
         }[];
     };
@@ -204,7 +204,7 @@ export interface Schemas {
             version: string;
             digest: string;
         }[];
-        /** @description The event as accepted */
+        /** @description The event as accepted, redacted by contract class */
         input?: unknown;
         /** @description Headers of its message, where the pipeline reads them; redacted likewise */
         headers?: unknown;
@@ -274,7 +274,7 @@ export interface Schemas {
          * @enum {unknown}
          */
         state: "succeeded" | "skipped" | "failed" | "running" | "waiting" | "inDoubt" | "givenUp" | "compensated";
-        /** @description Tries that were sent; of a step that sends nothing */
+        /** @description Tries that were sent; of a step that sends nothing, how often it was come to */
         attempts: number;
         /** @description When it came to be done, or to fail; of an effect that was undone, when it had happened */
         atMs?: number;
@@ -283,7 +283,7 @@ export interface Schemas {
         idempotencyKey?: string;
         /** @description The child of a step that runs another pipeline */
         runId?: string;
-        /** @description Result of the step */
+        /** @description Result of the step, redacted by contract class */
         result?: unknown;
         /** @description The name of the refusal that it took as a value: it is done, and did nothing */
         refused?: string;

@@ -165,4 +165,11 @@ export const lintRules = {
     fix: 'Write it as an ECMAScript regular expression.',
     example: { bad: "pattern: '(?i)abc'", good: "pattern: '[aA][bB][cC]'" },
   },
+  'contract-pattern-doubles': {
+    severity: 'warning',
+    title: 'A pattern can take twice as long with every character',
+    why: 'Patterns are run by RE2, in a time that grows with the text alone. One with look-around or a back-reference it cannot run; JavaScript’s own engine tries each way to read the text, and where a repeat can be read in two ways, thirty characters that somebody sends are enough to keep the process from anything else.',
+    fix: 'Write the repeat so that a text goes through it in one way only (`a+` for `(a+)+`, `[a-z]+(-[a-z]+)*` for `([a-z]+-?)+`), or say it without look-around and back-references; for a document that is not yours, in an overlay.',
+    example: { bad: "pattern: '^(?!x)(a+)+$'", good: "pattern: '^(?!x)a+$'" },
+  },
 } as const satisfies DiagnosticRules;

@@ -310,6 +310,10 @@ export const contractCases = {
     fires: { files: schema("type: string\npattern: '(?i)abc('"), at: 'openapi.yaml:8:16' },
     silent: { files: schema("type: string\npattern: '^[\\w-.]+\\-$'") },
   },
+  'contract-pattern-doubles': {
+    fires: { files: schema("type: string\npattern: '^(?!x)(a+)+$'"), at: 'openapi.yaml:8:16' },
+    silent: { files: schema("type: string\npattern: '^(?!x)a+(?:-a+)*$'") },
+  },
   'contract-overlay-target-invalid': {
     fires: { files: withOverlay('target: paths./users\nupdate: {}'), at: 'overlay.yaml:4:13' },
     silent: { files: withOverlay("target: $.paths['/users/{id}']\nupdate: { summary: users }") },

@@ -1,5 +1,5 @@
 import { escapeToken, isObject } from '@tenon/model';
-import type { JsonSchema } from '@tenon/schema';
+import { doublingLoop, type JsonSchema } from '@tenon/schema';
 import type { Findings } from './findings.ts';
 import { type Part, setOwn } from './part.ts';
 import { type Place, pointerOf } from './place.ts';
@@ -245,6 +245,11 @@ export class SchemaReader {
   #pattern(child: Part): Built | undefined {
     if (typeof child.value !== 'string') return undefined;
     const pattern = unicodePattern(child.value);
+    const loop = pattern === undefined ? undefined : doublingLoop(pattern);
+    if (loop !== undefined)
+      this.#findings.add('contract-pattern-doubles', child, {
+        message: `\`${shortened(loop)}\` can read one text in many ways, and this pattern is run by an engine that tries them all`,
+      });
     if (pattern !== undefined) return { pattern };
     this.#findings.add('contract-pattern-invalid', child, {
       message: `the pattern ${JSON.stringify(child.value)} is no ECMAScript regular expression; it is not checked`,
@@ -401,3 +406,8 @@ const VALUE_KEYWORDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   deprecated: isFlag,
   dependentRequired: isObject,
 };
+
+/** For a message. */
+function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

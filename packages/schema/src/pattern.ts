@@ -34,6 +34,11 @@ export function compilePattern(source: string, flags: string, mayGuess: boolean 
   };
 }
 
+/** Is a text of any length tried by RE2, in a time that grows with it alone? */
+export function isRunByRe2(pattern: RegExp): boolean {
+  return linearOf(pattern) !== 'unsayable';
+}
+
 /** What takes more stack than there is does not. */
 function fits(pattern: RegExp, text: string): boolean {
   try {

@@ -133,11 +133,14 @@ export class Calls {
       this.secrets.called(origin, run);
       return { ok: false, failure };
     };
+    // A guard may have given it up as well, while its transport goes on.
+    const over = (): void => {
+      given.up = true;
+      this.#guards.changed();
+    };
     return this.#watchdog.bound(answer, callTakesMs(operation) + STUCK_GRACE_MS, {
       came: (result) => {
-        // Its guard may have given it up, while its transport goes on.
-        given.up ||= !result.ok;
-        this.#guards.changed();
+        over();
         this.secrets.called(origin, run);
         return !result.ok && result.calledOff ? 'held' : result;
       },
@@ -150,8 +153,7 @@ export class Calls {
           delivery: this.#transports.has(connection) ? 'lost' : 'notSent',
         }),
       late: () => {
-        given.up = true;
-        this.#guards.changed();
+        over();
         return failed({
           class: 'timeout',
           code: 'TRANSPORT_CALL_STUCK',

@@ -202,6 +202,66 @@ describe('an event that runs of two earlier plans wait for, each by a contract o
   });
 });
 
+describe('what a run of an earlier plan emits', () => {
+  const shipped = (member: string): Plan['events'] => ({
+    ...later.events,
+    'shop.shipped': { ...later.events['shop.shipped']!, payload: { type: 'object', required: [member] } },
+  });
+  const emitting = [
+    pause,
+    step('emit', 'tell', { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } }),
+  ];
+  const listening = (version: number, member: string): Plan =>
+    planFor({
+      pipeline: 'listening',
+      version,
+      trigger: { event: 'shop.shipped' },
+      events: shipped(member),
+      steps: [],
+    });
+  const held = () =>
+    bench.runtime.deadLetters().map(({ pipeline, queue, failure }) => [pipeline, queue, failure.code]);
+
+  test('by a contract that whoever begins with it has left is held with its owner, and the run goes on', async () => {
+    bench = await openBench(planFor({ events: shipped('id'), steps: emitting }), listening(1, 'id'));
+    const runId = await ordered('a');
+    await bench.runtime.activate(listening(2, 'parcel'));
+    await bench.pass(61_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(held()).toEqual([['listening', 'quarantine', 'EVENT_PAYLOAD_INVALID']]);
+    await bench.runtime.activate(listening(3, 'id'));
+    expect((await bench.runtime.recheck({ apply: true }, 'ana', 'mended')).events).toMatchObject([
+      { outcome: 'released' },
+    ]);
+    await bench.runtime.idle();
+    expect(bench.runtime.runs({ pipeline: 'listening', state: 'succeeded' })).toHaveLength(1);
+  });
+
+  test('by a contract that its own next version has left is heard by who has not', async () => {
+    bench = await openBench(planFor({ events: shipped('id'), steps: emitting }), listening(1, 'id'));
+    const runId = await ordered('a');
+    await bench.runtime.activate(planFor({ version: 2, events: shipped('parcel'), steps: emitting }));
+    await bench.pass(61_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(held()).toEqual([]);
+    expect(bench.runtime.runs({ pipeline: 'listening' })).toHaveLength(1);
+  });
+
+  test('by a contract that no run keeps to which waits for it is held, and not passed over in silence', async () => {
+    const waiting = (version: number, parts: Partial<Plan>): Plan =>
+      planFor({ pipeline: 'waiting', version, steps: [], ...parts });
+    bench = await openBench(
+      planFor({ events: shipped('id'), steps: emitting }),
+      waiting(1, { events: shipped('parcel'), steps: [paid('shop.shipped')], onFailure: 'hold' }),
+    );
+    await ordered('a');
+    await bench.runtime.activate(planFor({ version: 2, events: onlyOrdered, steps: [] }));
+    await bench.runtime.activate(waiting(2, { events: onlyOrdered }));
+    await bench.pass(61_000);
+    expect(held()).toEqual([['waiting', 'quarantine', 'EVENT_PAYLOAD_INVALID']]);
+  });
+});
+
 test('an event that a run of a retired pipeline waits for, and that its plan starts with too, starts none of it', async () => {
   const next = {
     event: 'shop.ordered',

@@ -197,9 +197,10 @@ export class Admission {
     noted: readonly Noted[],
   ): Promise<void> {
     const source = `pipeline:${run.pipeline}`;
-    const drafts = draftsFor({ ...event, source }, this.#engine.inForce.begins);
-    if (!drafts.ok)
-      throw new Error(`a subscriber's contract refuses ${event.event}: ${drafts.failure.message}`);
+    const { begins, waiting } = this.#engine.inForce.hearing(event.event);
+    // It fits the contract of the run that emits it. Where those who hear it keep to another by now it is theirs to mend, and is held until then.
+    const drafts = draftsFor({ ...event, source }, begins, 'quarantine', waiting);
+    if (!drafts.ok) throw new Error(`${event.event} can neither be told nor held: ${drafts.failure.message}`);
     await this.admit(
       {
         ...event,

@@ -33,6 +33,7 @@ import { forLedger, systemForLedger } from './ledger-names.ts';
 import { LedgerWriter, type Noted, SYSTEM, subjectOf, type TimedFact } from './ledger-rows.ts';
 import type { Names } from './names.ts';
 import { nextTurn } from './next-turn.ts';
+import { OpenPlans } from './open-plans.ts';
 import { PassedTime } from './passed-time.ts';
 import { Plans } from './plans.ts';
 import { KEEP_PAYLOADS_MS } from './retention.ts';
@@ -150,7 +151,16 @@ export class EmbeddedEngine implements RunHost {
     this.calls = new Calls(this, options);
     this.activations = new Activations(this, (run) => this.calls.callerFor(run));
     this.plans = new Plans(this, options);
-    this.inForce = new InForce(this.plans, this.#read);
+    this.inForce = new InForce(
+      this.plans,
+      this.#read,
+      new OpenPlans(this.#read, {
+        clock: options.clock,
+        isStopping: () => this.isStopping,
+        busy: (work) => this.#dispatcher.busy(work),
+      }),
+      options.clock,
+    );
     this.#dispatcher = new Dispatcher({
       clock: options.clock,
       activeMax: this.limits.activeMax,

@@ -1,12 +1,13 @@
+import type { SteadyClock } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import type { LoadedPlan } from '../loaded-plan.ts';
-import { openStates } from '../states.ts';
+import type { OpenPlans } from './open-plans.ts';
 import type { Plans } from './plans.ts';
 import type { RunRow } from './run-row.ts';
 import type { Statements } from './statements.ts';
 
-/** Runs looked at in a state for the plans that they keep to. Beyond, each stored plan is taken to have one: then more is taken in and expected than any run needs, and nothing that one needs is missed. */
-const LOOKED_AT_MAX = 10_000;
+/** How long it is good for which earlier plans there are, where that is asked of each event. */
+const EARLIER_GOOD_FOR_MS = 1_000;
 
 /**
  * What follows from the plans that are in force, and from those that were. Three kinds of plans count, and who asks for one of them says which:
@@ -19,12 +20,25 @@ const LOOKED_AT_MAX = 10_000;
 export class InForce {
   readonly #plans: Plans;
   readonly #read: Statements;
+  readonly #open: OpenPlans;
+  readonly #clock: SteadyClock;
+  /** The same as `earlier`, for a moment: it may hold plans of which the last run has just ended, as long as no other was put in force. */
+  #earlier: { readonly atMs: number; readonly plans: readonly LoadedPlan[] } | undefined;
   /** By event: whether a step of the plans there were speaks of it. Plans are added and never go. */
   readonly #namedByStep = new Map<string, { readonly plans: number; readonly isNamed: boolean }>();
 
-  constructor(plans: Plans, read: Statements) {
+  constructor(plans: Plans, read: Statements, open: OpenPlans, clock: SteadyClock) {
     this.#plans = plans;
     this.#read = read;
+    this.#open = open;
+    this.#clock = clock;
+  }
+
+  /** Another plan may be in force of a pipeline. */
+  arranged(pipeline: string): void {
+    const hash = this.begins.get(pipeline)?.plan.hash;
+    if (hash !== undefined) this.#open.begins(hash);
+    this.#earlier = undefined;
   }
 
   /** By pipeline. */
@@ -39,7 +53,7 @@ export class InForce {
 
   /** Plans that nothing begins with and something may be carried out by yet: of runs that have not ended, and of those which these may begin as their children. The newest last. */
   earlier(): readonly LoadedPlan[] {
-    const unended = this.#unended();
+    const unended = this.#open.hashes([...this.begins.values()].map(({ plan }) => plan.hash));
     const found = new Map<string, LoadedPlan>();
     const add = (hash: string): void => {
       if (found.has(hash)) return;
@@ -76,8 +90,8 @@ export class InForce {
 
   /** Pipelines that wait for an event, or of which a run of an earlier plan may wait for it yet. */
   waiting(event: string): readonly string[] {
-    const waits = [...this.begins.values(), ...this.#earlierWaiting(event)].filter((loaded) =>
-      waitsOf(loaded).includes(event),
+    const waits = [...this.begins.values(), ...this.#earlierWaiting(event, () => this.earlier())].filter(
+      (loaded) => waitsOf(loaded).includes(event),
     );
     return [...new Set(waits.map(({ plan }) => plan.pipeline))];
   }
@@ -86,7 +100,19 @@ export class InForce {
   waitingAlone(event: string): readonly LoadedPlan[] {
     // Asked of each event that comes in: mostly the first plan says it.
     for (const { plan } of this.begins.values()) if (Object.hasOwn(plan.events, event)) return [];
-    return this.#earlierWaiting(event);
+    return this.#earlierWaiting(event, () => this.#earlierNow());
+  }
+
+  /**
+   * Who hears what a pipeline emits: plans that begin with it or wait for it, and where none of those in force does, earlier ones of which a run may
+   * wait for it yet. Whoever only emits such events too hears nothing.
+   */
+  hearing(event: string): {
+    readonly begins: ReadonlyMap<string, LoadedPlan>;
+    readonly waiting: readonly LoadedPlan[];
+  } {
+    const begins = new Map([...this.begins].filter(([, loaded]) => hears(loaded, event)));
+    return { begins, waiting: begins.size > 0 ? [] : this.#earlierWaiting(event, () => this.#earlierNow()) };
   }
 
   /** Does a step of any plan that was ever activated speak of such events? */
@@ -99,26 +125,15 @@ export class InForce {
     return isNamed;
   }
 
-  #earlierWaiting(event: string): readonly LoadedPlan[] {
-    return this.isNamedByStep(event)
-      ? this.earlier().filter((loaded) => waitsOf(loaded).includes(event))
-      : [];
+  #earlierWaiting(event: string, earlier: () => readonly LoadedPlan[]): readonly LoadedPlan[] {
+    return this.isNamedByStep(event) ? earlier().filter((loaded) => waitsOf(loaded).includes(event)) : [];
   }
 
-  /** Hashes of the plans that runs which have not ended keep to. */
-  #unended(): ReadonlySet<string> | 'any' {
-    const hashes = new Set<string>();
-    for (const state of openStates) {
-      const rows = this.#read
-        .of(
-          `SELECT plan_hash, count(*) AS n FROM
-            (SELECT plan_hash FROM runs WHERE state = ? AND state <> 'succeeded' LIMIT ${LOOKED_AT_MAX}) GROUP BY plan_hash`,
-        )
-        .all(state);
-      for (const row of rows) hashes.add(String(row['plan_hash']));
-      if (rows.reduce((sum, row) => sum + Number(row['n']), 0) === LOOKED_AT_MAX) return 'any';
-    }
-    return hashes;
+  #earlierNow(): readonly LoadedPlan[] {
+    const atMs = this.#clock.steady();
+    if (this.#earlier === undefined || atMs - this.#earlier.atMs >= EARLIER_GOOD_FOR_MS)
+      this.#earlier = { atMs, plans: this.earlier() };
+    return this.#earlier.plans;
   }
 }
 
@@ -137,6 +152,12 @@ export function heardBy(plans: Iterable<LoadedPlan>): ReadonlySet<string> {
       ...waitsOf(loaded),
     ]),
   );
+}
+
+function hears(loaded: LoadedPlan, event: string): boolean {
+  const { events, trigger } = loaded.plan;
+  if (!Object.hasOwn(events, event)) return false;
+  return ('event' in trigger && trigger.event === event) || waitsOf(loaded).includes(event);
 }
 
 export function waitsOf({ steps }: LoadedPlan): readonly string[] {

@@ -118,6 +118,7 @@ export class Plans {
     const deployed = this.#deployed.get(pipeline);
     if (deployed === undefined) this.#active.delete(pipeline);
     else this.#active.set(pipeline, this.#inForce(deployed));
+    this.#engine.inForce.arranged(pipeline);
     const { concurrency, tier } = this.limitsOf(this.last(pipeline));
     this.#engine.dispatcher.setLimit(pipeline, concurrency, tier);
   }

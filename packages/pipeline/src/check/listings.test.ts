@@ -29,6 +29,7 @@ test('a step that reads one page of a listing is told, with what it can do', asy
   expect(found?.fix).toContain('`per_page`');
   expect(found?.fix).toContain('`cursor`');
   expect(found?.fix).toContain('`steps.all.next`');
+  expect(found?.fix).toContain('a poll starts a run for each');
   expect(await said('')).toHaveLength(1);
 });
 
@@ -140,4 +141,17 @@ test('a step that reads nothing of the items does not take the page for all of t
     ),
   });
   expect(diagnostics).toEqual([]);
+});
+
+test('a list that goes through what one page has is told, whatever becomes of each', async () => {
+  const { diagnostics } = await testWorkspace({
+    [PIPELINE]: swap(
+      '  - id: approval\n',
+      `  - { id: all, call: shop.findParcels }
+  - { id: each, forEach: { in: '\${ steps.all.items }', as: parcel, key: '\${ parcel.id }', max: 100, onItemFailure: stop, steps: [{ id: seen, call: shop.getOrder, with: { orderId: '\${ parcel.id }' } }] } }
+  - id: approval
+`,
+    ),
+  });
+  expect(diagnostics.map(({ code }) => code)).toContain('listing-read-in-part');
 });

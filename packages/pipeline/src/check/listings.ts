@@ -112,7 +112,9 @@ function fixFor(step: string, call: ResolvedCall, pagination: Pagination): strin
     ...(sign === undefined ? [] : [`hold in a \`check\` that there is no further page (\`${sign}\`)`]),
   ];
   const together = ways.length === 0 ? '' : `${ways.join(', or ')}; `;
-  return `${together}where one page is sure to hold everything, say why on the line above: \`# tenon: allow listing-read-in-part because <reason>\``;
+  const however =
+    'for every item, however many there are, a poll starts a run for each, or a reconciliation goes through them';
+  return `${together}${however}; where one page is sure to hold everything, say why on the line above: \`# tenon: allow listing-read-in-part because <reason>\``;
 }
 
 /** What the length of a page is called, as a step writes it. */

@@ -145,9 +145,9 @@ export const connectorFailures = {
   },
   HTTP_REFUSAL_INVALID: {
     severity: 'error',
-    title: 'an answer that says no, which the step takes as a value, is not as the contract says',
-    why: 'Its body is missing, or violates its schema at the field named. A proxy may have answered, or the contract never was true: no later step may go by it.',
-    fix: 'Nothing was done. See what answered; where it was the service, correct the response in the contract (or an overlay), deploy, and resume the run.',
+    title: 'an answer that says no, and is taken as a value, is not as the contract says',
+    why: 'Its body is missing, or violates its schema at the field named. A proxy may have answered, or the contract never was true: no later step may go by it, nor what has called a generated adapter.',
+    fix: 'Nothing was done. See what answered; where it was the service, correct the response in the contract (or an overlay) and generate anew, or deploy and resume the run.',
   },
   HTTP_RESPONSE_MALFORMED: {
     severity: 'error',

@@ -1,8 +1,16 @@
 import { getEventListeners } from 'node:events';
 import { seededRandom } from '@tenon/model';
 import { describe, expect, it, vi } from 'vitest';
+import { CredentialsMissing, MessageRefused } from './message/message-transport.ts';
 import { manualClock } from './source-loop.testing.ts';
 import { answered, connectionProblem, PeerSilent, pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
+
+it('what is known before anything is asked is told as that, and not as a connection that failed', () => {
+  const refused = new MessageRefused('permanent', 'the base URL of connection bus is not nats://', 'notSent');
+  expect(connectionProblem(refused)).toBe('the base URL of connection bus is not nats://');
+  const missing = new CredentialsMissing('the credentials of connection bus could not be read');
+  expect(connectionProblem(missing)).toBe('the credentials of connection bus could not be read');
+});
 
 it.each([
   ['ECONNREFUSED', 'the connection failed (ECONNREFUSED)'],

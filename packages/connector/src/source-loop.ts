@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { type Clock, type Random, sleep } from '@tenon/model';
+import { CredentialsMissing, MessageRefused } from './message/message-transport.ts';
+import { shownCode } from './shown-code.ts';
 import type { SourceContext } from './source.ts';
 
 const PAUSE_FIRST_MS = 200;
@@ -79,15 +81,11 @@ export async function answered<T>(clock: Clock, withinMs: number, work: Promise<
 
 /** Codes of the system and of libraries say enough; their messages may quote addresses with credentials. */
 export function connectionProblem(error: unknown): string {
+  // In words of ours, of what is known before anything is asked.
+  if (error instanceof MessageRefused || error instanceof CredentialsMissing) return error.message;
   if (error instanceof PeerSilent)
     return `the other side has not answered for ${error.withinMs / 1_000} s; the connection is opened anew`;
   return `the connection failed (${shownCode(error) ?? (error instanceof Error ? error.name : 'unknown')})`;
-}
-
-/** The code of an error, where it looks like one: some libraries hand on what a server calls its own error, and that may be any text. */
-export function shownCode(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return /^[A-Za-z0-9_.:-]{1,64}$/.test(code) ? code : undefined;
 }
 
 /** Looks are this many times as rare as a source's own (`plan.everyMs`): a count may cost a broker more than a message. */

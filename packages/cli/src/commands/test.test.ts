@@ -277,6 +277,14 @@ test('it quotes', () => {
       },
     );
 
+    it('in the query of an address, which no request would carry', async () => {
+      for (const option of ['--provider', '--against']) {
+        const { code, said } = await go([option, 'http://127.0.0.1:1/v1?api_key=cnry-key']);
+        expect([code, said]).toEqual([exit.usage, expect.stringContaining(`${option} has a query`)]);
+        expect(leaked(said)).toEqual([]);
+      }
+    });
+
     it('in an address that holds a password', async () => {
       for (const address of ['http://ada:cnry-key@127.0.0.1:1/v1', 'http//ada:cnry-key@127.0.0.1'])
         for (const option of ['--provider', '--against']) {

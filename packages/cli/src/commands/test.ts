@@ -147,7 +147,13 @@ function providerOf(args: Args): Provider | undefined {
   }
   if (args.positionals.length === 0)
     throw new UsageError('argument-missing', `name the contract that --${option} is held against`);
-  givenUrl(`--${option}`, url, '--connection or --header gives credentials');
+  const { search } = givenUrl(`--${option}`, url, '--connection or --header gives credentials');
+  // Each request has one of its own.
+  if (search !== '')
+    throw new UsageError(
+      'argument-invalid',
+      `--${option} has a query; a key goes with --header or --connection`,
+    );
   const headers = args.texts('header').map((header) => {
     const colon = header.indexOf(':');
     if (colon < 1) throw new UsageError('argument-invalid', '--header is "name: value"');

@@ -12,7 +12,7 @@ import {
 import { compileValidator, type JsonSchema, type Validator } from '@tenon/schema';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { MessageBinding, OperationPlan } from '../operation-plan.ts';
-import { shownCode } from '../source-loop.ts';
+import { shownCode } from '../shown-code.ts';
 import {
   type CallRequest,
   type CallResult,

@@ -134,6 +134,43 @@ describe('a step that goes over the connection of its event', () => {
     ]);
   });
 
+  test('is named to who must find out what became of its effect, and to who decides on its undoing', async () => {
+    const made = call('made', 'acme.createBlind', {
+      connection: same,
+      compensate: { operation: 'acme.remove', connection: same, with: literal({ id: 'x' }), retry },
+    });
+    await open(planFor({ identity, steps: [made] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }, { loseAnswer: true }] };
+    await accept('us');
+    await bench.runtime.idle();
+    const [doubt] = bench.runtime.inDoubt();
+    expect(doubt?.evidence).toMatchObject({ connection: 'us' });
+    await bench.runtime.settle(doubt!.runId, 'made', 'compensate', 'ana', 'nobody can tell');
+    await bench.runtime.idle();
+    expect(bench.runtime.forwardFixes()).toMatchObject([
+      { task: expect.stringContaining('whether made (acme.createBlind over us) happened') },
+    ]);
+  });
+
+  test('is named to who is asked whether what somebody has changed is undone', async () => {
+    const guard = {
+      operation: 'acme.get',
+      connection: same,
+      with: literal({ id: 'x' }),
+      retry,
+      unchanged: 'false',
+    };
+    const made = call('made', 'acme.create', {
+      connection: same,
+      compensate: { operation: 'acme.remove', connection: same, with: literal({ id: 'x' }), retry, guard },
+    });
+    await open(planFor({ identity, steps: [made, call('bad', 'acme.put')] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    await accept('us');
+    await bench.pass(1_000);
+    expect(bench.runtime.approvals()).toMatchObject([{ show: { did: 'acme.create', over: 'us' } }]);
+  });
+
   test('may be one of a pipeline that is run, by what that is given', async () => {
     const child = childPlan({
       steps: [call('one', 'acme.put', { connection: { over: 'event.account', among: ['eu', 'us'] } })],

@@ -19,6 +19,24 @@ it('in-doubt names the business key, and the key sent where one was', async () =
   expect(text).toMatch(/^r1 +orders +order-7 +mail +mail\.send +none /m);
 });
 
+it('in-doubt names the account that one looks into, where the operation does not', async () => {
+  const doubt = {
+    runId: 'r1',
+    pipeline: 'orders',
+    key: 'a',
+    owner: 'sales',
+    sinceMs: 0,
+    operation: 'bank.pay',
+  };
+  const inDoubt = [
+    { ...doubt, stepId: 'pay', evidence: { connection: 'bank-eu' } },
+    { ...doubt, stepId: 'fee', evidence: { connection: 'bank' } },
+  ];
+  const { text } = await runAgainst({ inDoubt }, operateCommands, ['in-doubt', ...HERE], { cwd: tmpdir() });
+  expect(text).toMatch(/ pay +bank\.pay over bank-eu +none/);
+  expect(text).toMatch(/ fee +bank\.pay +none/);
+});
+
 it('in-doubt says when the effect was sent, which one looks for in the other system: the first time and the last', async () => {
   const sentAtMs = Date.parse('2026-10-01T09:05:11Z');
   const doubt = {

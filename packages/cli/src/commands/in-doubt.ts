@@ -42,7 +42,7 @@ export const inDoubtCommands: readonly CommandSpec[] = [
             // Earlier servers do not say it.
             entry.key ?? '',
             entry.stepId,
-            entry.operation,
+            calledOver(entry),
             entry.idempotencyKey ?? 'none',
             sentWords(entry.evidence),
             reasonOf(entry.evidence),
@@ -95,6 +95,14 @@ export const inDoubtCommands: readonly CommandSpec[] = [
     }),
   },
 ];
+
+/** Of several accounts of one connector, the one that is to be looked into. */
+function calledOver({ operation, evidence }: Pick<InDoubtEntry, 'operation' | 'evidence'>): string {
+  // Earlier servers do not say it.
+  const connection = evidence?.['connection'];
+  if (typeof connection !== 'string' || operation.startsWith(`${connection}.`)) return operation;
+  return `${operation} over ${connection}`;
+}
 
 /** The first time and the last, as whoever looks into the other system needs them. */
 function sentWords(evidence: InDoubtEntry['evidence'] | undefined): string {

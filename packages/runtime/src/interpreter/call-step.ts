@@ -73,7 +73,7 @@ export async function callStep(
   if (happened !== undefined || isOwed) confirm(progress, step, operation, nth);
   else if (end.givenUp !== undefined && step.compensate !== undefined)
     await ctx.step(`${step.id}/look`, () => {
-      const opening = lookFix(progress, place, operation.name);
+      const opening = lookFix(progress, step, operation.name, over.connection);
       return { value: null, facts: [forwardFact(opening)], openings: [opening] };
     });
   return {

@@ -88,9 +88,14 @@ const RESTLESS = 'it was changed each time just before it was to be undone';
 /** Places named at most, of what was changed. */
 const POINTERS_MAX = 20;
 
-function about({ loaded }: Progress, { step, operation }: ConfirmedEffect): JsonObject {
+function about({ loaded }: Progress, { step, operation, over }: ConfirmedEffect): JsonObject {
   const undoing = step.compensate && loaded.plan.operations[step.compensate.operation];
-  return { did: operation.name, undoing: undoing?.name ?? null };
+  return {
+    did: operation.name,
+    undoing: undoing?.name ?? null,
+    // Which of several accounts it is, the operation does not say.
+    ...(typeof step.connection !== 'string' && over.ok && { over: over.connection }),
+  };
 }
 
 function readCurrent(

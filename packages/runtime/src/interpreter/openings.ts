@@ -1,4 +1,5 @@
 import type { FailureClass, JsonObject } from '@tenon/model';
+import type { CallStep } from '@tenon/pipeline';
 import type { Opening } from '../engine.ts';
 import type { DeadLetter } from '../runtime.ts';
 import { failureDetails } from './effect-facts.ts';
@@ -63,8 +64,11 @@ export function irreversibleFixes(effects: readonly Confirmed[], now: number): r
 }
 
 /** Of an effect that a person gave up without knowing whether it happened: nothing undoes it, so somebody is to look. */
-export function lookFix(progress: Progress, place: string, operation: string): Opening {
+export function lookFix(progress: Progress, step: CallStep, what: string, over: string): Opening {
   const { owner } = progress.loaded.plan;
+  const place = progress.place + step.id;
+  // Which of several accounts it is, the operation does not say.
+  const operation = typeof step.connection === 'string' ? what : `${what} over ${over}`;
   return fix(place, owner.team, {
     task: `find out whether ${place} (${operation}) happened, and undo it in the other system if it did`,
     because: 'it was in doubt when the run was given up, so nothing has undone it',

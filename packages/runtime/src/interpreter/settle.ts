@@ -22,6 +22,7 @@ export async function settle(
   const sentAtMs = tries.intendedAtMs ?? attempt.startedAtMs;
   const evidence: Record<string, Json> = {
     operation: effect.operation.name,
+    connection: effect.connection,
     attempt: n,
     // The first of several may be the one that took effect.
     ...(firstAtMs !== undefined && firstAtMs < sentAtMs && { firstSentAtMs: firstAtMs }),

@@ -1,6 +1,7 @@
-import { definitionName, type JsonSchema } from '@tenon/schema';
+import { compileValidator, definitionName, type JsonSchema } from '@tenon/schema';
 import { describe, expect, it } from 'vitest';
 import { contractOf, openapi } from './load.testing.ts';
+import { loadContract } from './load.ts';
 
 /** The schema `Case` as it is read from a document of that version. */
 async function read(
@@ -146,5 +147,45 @@ describe('a recursive reference of 2019-09', () => {
     expect(anchored).toMatchObject({ properties: { parts: { items: { $ref: '#/$defs/Case' } } } });
     const around = await read('3.1.0', recursive);
     expect(around).toEqual({ properties: { parts: { items: {} } } });
+  });
+});
+
+describe('patterns that names of members are held to', () => {
+  const closed = (pattern: string) => ({
+    type: 'object',
+    patternProperties: { [pattern]: { type: 'string' } },
+    additionalProperties: false,
+  });
+
+  it('are mended as those of texts are', async () => {
+    const validate = compileValidator(await read('3.1.0', closed('^[\\w-.]+$')), {});
+    expect(validate({ 'a-b.c': 'x' })).toEqual([]);
+    expect(validate({ 'a-b.c': 1 })).not.toEqual([]);
+    expect(validate({ 'a b': 'x' })).not.toEqual([]);
+  });
+
+  it('let every name pass where they are none, and that is told at the name', async () => {
+    const file = openapi(`paths: {}\ncomponents: { schemas: { Case: ${JSON.stringify(closed('(?i)x('))} } }`);
+    const { value, diagnostics } = await loadContract(
+      { name: 'case', document: 'a.yaml' },
+      { read: async () => file },
+    );
+    expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([
+      expect.stringMatching(
+        /^contract-pattern-invalid the pattern "\(\?i\)x\(" is no ECMAScript regular expression/,
+      ),
+    ]);
+    expect(compileValidator(value!.definitions['Case']!, {})({ whatever: 1 })).toEqual([]);
+  });
+
+  it('are told where they can take twice as long with each character', async () => {
+    const file = openapi(
+      `paths: {}\ncomponents: { schemas: { Case: ${JSON.stringify(closed('^(?!x)(a+)+$'))} } }`,
+    );
+    const { diagnostics } = await loadContract(
+      { name: 'case', document: 'a.yaml' },
+      { read: async () => file },
+    );
+    expect(diagnostics.map(({ code }) => code)).toEqual(['contract-pattern-doubles']);
   });
 });

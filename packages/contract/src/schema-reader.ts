@@ -26,7 +26,7 @@ const ONE = new Set([
   'contentSchema',
 ]);
 const LIST = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
-const MAP = new Set(['properties', 'patternProperties', 'dependentSchemas']);
+const MAP = new Set(['properties', 'dependentSchemas']);
 /** Gone from the result: names and containers that hoisting replaces, and `id`, which Ajv refuses. */
 const DROPPED = new Set([
   '$id',
@@ -206,7 +206,12 @@ export class SchemaReader {
     // A list of schemas is a tuple, see `#tuple`.
     items: (child) => (Array.isArray(child.value) ? undefined : { items: this.read(child) }),
     type: ({ value }) => typeMember(value),
-    pattern: (child) => this.#pattern(child),
+    pattern: (child) => {
+      if (typeof child.value !== 'string') return undefined;
+      const pattern = this.#pattern(child.value, child);
+      return pattern === undefined ? undefined : { pattern };
+    },
+    patternProperties: (child) => this.#patternProperties(child),
     discriminator: (child) => this.#discriminator(child),
     dependencies: (child) => this.#dependencies(child),
     required: ({ value }) => {
@@ -242,19 +247,32 @@ export class SchemaReader {
     if (rest) schema['items'] = this.read(rest);
   }
 
-  #pattern(child: Part): Built | undefined {
-    if (typeof child.value !== 'string') return undefined;
-    const pattern = unicodePattern(child.value);
+  #patternProperties(part: Part): Built {
+    const schemas: Built = {};
+    for (const [written, child] of part.entries()) {
+      const pattern = this.#pattern(written, child, true);
+      // Of what is left out nobody knows which names it was for, so any may be there.
+      if (pattern === undefined) setOwn(schemas, ANY_NAME, true);
+      else setOwn(schemas, pattern, this.read(child));
+    }
+    return { patternProperties: schemas };
+  }
+
+  /** As it is run; `undefined`, and told, for what is no pattern. `onKey`: it is the name of the part. */
+  #pattern(written: string, part: Part, onKey = false): string | undefined {
+    const pattern = unicodePattern(written);
+    if (pattern === undefined)
+      this.#findings.add('contract-pattern-invalid', part, {
+        message: `the pattern ${JSON.stringify(written)} is no ECMAScript regular expression; it is not checked`,
+        onKey,
+      });
     const loop = pattern === undefined ? undefined : doublingLoop(pattern);
     if (loop !== undefined)
-      this.#findings.add('contract-pattern-doubles', child, {
+      this.#findings.add('contract-pattern-doubles', part, {
         message: `\`${shortened(loop)}\` can read one text in many ways, and this pattern is run by an engine that tries them all`,
+        onKey,
       });
-    if (pattern !== undefined) return { pattern };
-    this.#findings.add('contract-pattern-invalid', child, {
-      message: `the pattern ${JSON.stringify(child.value)} is no ECMAScript regular expression; it is not checked`,
-    });
-    return undefined;
+    return pattern;
   }
 
   #discriminator(child: Part): Built | undefined {
@@ -411,3 +429,6 @@ const VALUE_KEYWORDS: Readonly<Record<string, (value: unknown) => boolean>> = {
 function shortened(text: string): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
+
+/** A pattern that each name has. */
+const ANY_NAME = '';

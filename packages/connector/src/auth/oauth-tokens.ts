@@ -126,10 +126,16 @@ export class OAuthTokens {
     const key = `${connection}/${scheme.id}`;
     const unsaved = this.#unsaved.get(key);
     if (unsaved !== undefined) await this.#save(key, unsaved);
-    const kept = parseKept(await tokens?.load(key));
+    const text = await tokens?.load(key).catch((error: unknown) => {
+      // The server takes the provisioned one as well as any other.
+      if (scheme.rotation === 'reusable' && error instanceof TokenLockedError) return error;
+      throw error;
+    });
+    const isLocked = text instanceof TokenLockedError;
+    const kept = isLocked ? undefined : parseKept(text);
     const refreshToken = kept?.seed === seed ? kept.token : provisioned;
     const issued = await this.#fetch(scheme, { type: 'refreshToken', refreshToken }, asker);
-    if (issued.refreshToken !== undefined && issued.refreshToken !== refreshToken)
+    if (!isLocked && issued.refreshToken !== undefined && issued.refreshToken !== refreshToken)
       await this.#save(key, JSON.stringify({ token: issued.refreshToken, seed }));
     return issued;
   }

@@ -49,7 +49,12 @@ async function rotatingServer() {
 }
 
 /** One process: a transport of its own over the same server, vault and provisioned token. */
-function worker(server: FaultServer, tokens: TokenVault | undefined, provisioned = 'seed-1') {
+function worker(
+  server: FaultServer,
+  tokens: TokenVault | undefined,
+  provisioned = 'seed-1',
+  auth: AuthScheme = scheme,
+) {
   const base = transportContext(server.baseUrl, {
     credentials: { o: { clientId: 'env:ID', clientSecret: 'env:SECRET', refreshToken: 'env:REFRESH' } },
   });
@@ -63,7 +68,7 @@ function worker(server: FaultServer, tokens: TokenVault | undefined, provisioned
   return {
     call: () =>
       transport.call({
-        operation: operationPlan({ auth: [scheme], scopes: ['a', String(Math.random())] }),
+        operation: operationPlan({ auth: [auth], scopes: ['a', String(Math.random())] }),
         input: {},
       }),
     close: () => transport.close(),
@@ -181,6 +186,16 @@ it('one that is kept and cannot be opened is not replaced by the one that was sp
   });
   expect(server.state).toMatchObject({ living: 'seed-1', issued: 0 });
   await run.close();
+});
+
+it('one that may be used again is, where what is kept cannot be opened, and nothing is kept in clear', async () => {
+  await using server = await rotatingServer();
+  const at = await folder();
+  const refusal = { code: 'RUNTIME_KEY_MISSING', message: 'its key is not set' };
+  const run = worker(server, fileTokenVault(at, { refusal }), 'seed-1', { ...scheme, rotation: 'reusable' });
+  expect(await run.call()).toMatchObject({ ok: true });
+  await run.close();
+  await expect(readdir(at)).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 describe('fileTokenVault', () => {

@@ -117,6 +117,7 @@ describe('what is locked is said, and taken for nothing else', () => {
     const refusal = { code: 'RUNTIME_KEY_MISSING', message: 'unset' };
     const vault = fileTokenVault(await folder(), { refusal });
     await expect(vault.load(KEY)).rejects.toMatchObject(refusal);
+    await expect(vault.save(KEY, KEPT), 'nor is it kept in clear').rejects.toMatchObject(refusal);
   });
 
   it('but not of a folder that holds nothing sealed, or is not there', async () => {

@@ -133,6 +133,7 @@ export function fileTokenVault(
   }
 
   async function put(name: string, value: string): Promise<void> {
+    if (refusal) throw new TokenLockedError(refusal);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, name);
     const text =

@@ -1,6 +1,6 @@
 export { byOwnName } from './by-own-name.ts';
 export type { DataCheck } from './check/data.ts';
-export { type RuleProblem, ruleProblem } from './check/failure-rules.ts';
+export { problemOfAll, type RuleProblem } from './check/failure-rules.ts';
 export { incomingOver } from './check/incoming.ts';
 export { listRead } from './check/list-read.ts';
 export type { CallMeaning, PipelineModel } from './check/model.ts';

@@ -35,11 +35,12 @@ export function checkFailureRules(
     }),
   );
   const shared = manifest.defaults.failures.flatMap((rule, index) => {
-    const problems = operations.map(({ operation }) => ruleProblem(contract, operation, rule));
-    const [first] = problems;
-    return first && problems.every((one) => one !== undefined)
-      ? told(['defaults', 'failures', index], first)
-      : [];
+    const problem = problemOfAll(
+      contract,
+      operations.map(({ operation }) => operation),
+      rule,
+    );
+    return problem ? told(['defaults', 'failures', index], problem) : [];
   });
   return [...own, ...shared];
 }
@@ -50,8 +51,23 @@ export interface RuleProblem {
   readonly fix?: string;
 }
 
+/** What is wrong with a rule for all of these operations, where none of them has an answer that could meet it. */
+export function problemOfAll(
+  contract: Contract,
+  operations: readonly HttpOperation[],
+  rule: Pick<FailureRule, 'status' | 'when'>,
+): RuleProblem | undefined {
+  let first: RuleProblem | undefined;
+  for (const operation of operations) {
+    const problem = ruleProblem(contract, operation, rule);
+    if (problem === undefined) return undefined;
+    first ??= problem;
+  }
+  return first;
+}
+
 /** The first field that the rule's `when` reads and no answer of the operation has, as its contract says. */
-export function ruleProblem(
+function ruleProblem(
   contract: Contract,
   operation: HttpOperation,
   { status, when }: Pick<FailureRule, 'status' | 'when'>,

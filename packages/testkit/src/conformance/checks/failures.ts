@@ -2,7 +2,7 @@ import { connectorFailures, type FailureRule } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
 import { compileExpression, parseExpression } from '@tenon/expression';
 import type { Json, JsonObject } from '@tenon/model';
-import { type RuleProblem, ruleProblem } from '@tenon/pipeline';
+import { problemOfAll, type RuleProblem } from '@tenon/pipeline';
 import { type Bench, type BenchOperation, isHttp } from '../bench.ts';
 import { type Check, Tally } from '../check.ts';
 import { answerThatMeets } from '../meet-condition.ts';
@@ -173,8 +173,11 @@ function problemOf(
   rule: FailureRule,
 ): RuleProblem | undefined {
   const about = key === 'defaults' ? operations.filter(isHttp) : [operation];
-  const problems = about.map((one) => ruleProblem(contract, one.operation, rule));
-  return problems.every((one) => one !== undefined) ? problems[0] : undefined;
+  return problemOfAll(
+    contract,
+    about.map((one) => one.operation),
+    rule,
+  );
 }
 
 /** An answer that a rule is about and, of several statuses, one that no earlier rule takes. */

@@ -21,6 +21,7 @@ import { loadBase } from '../contract-base.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
+import { readersTokens } from '../kept-tokens.ts';
 import {
   type ConformanceFormat,
   conformanceFormats,
@@ -106,7 +107,7 @@ async function testConnectors(session: Session, args: Args, io: Io): Promise<Exi
   const refused: Diagnostic[] = [];
   for (const name of names) {
     const manifest = workspace.connectors.get(name)!;
-    const target = targetOf(manifest, session, args, io);
+    const target = await targetOf(manifest, session, args, io);
     const folder = workspace.connectorFolders.get(name)!;
     const previous = await before(name);
     const module = await loadConnectorModule(session.root, folder, { anyApi: true }).catch(codeError);
@@ -234,12 +235,12 @@ async function previousVersions(
 }
 
 /** The real system to test against, guarded (`guardTarget`); effects only when asked for. */
-function targetOf(
+async function targetOf(
   manifest: ConnectorManifest,
   session: Session,
   args: Args,
   io: Io,
-): ConformanceTarget | undefined {
+): Promise<ConformanceTarget | undefined> {
   const url = args.text('target');
   if (url === undefined) return undefined;
   const wantsEffects = args.flag('allow-effects');
@@ -269,6 +270,7 @@ function targetOf(
       ...(connection?.tokenUrls && { tokenUrls: resolveTokenUrls(connection.tokenUrls, io) }),
     },
     secrets: openSecrets(session.workspace.config.secrets, session.root, io).store,
+    tokens: await readersTokens(session.root, io),
     mayChange: wantsEffects,
     isAlone: isHere,
   };

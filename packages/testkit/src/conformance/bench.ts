@@ -58,6 +58,8 @@ export interface BenchTarget {
   /** A real connection's own credentials; the kit's canaries otherwise. */
   readonly connection?: ConnectionConfig;
   readonly secrets?: TransportContext['secrets'];
+  /** Its own, too. */
+  readonly tokens?: TokenVault;
 }
 
 export interface TransportOptions extends Partial<Pick<GuardOptions, 'grants' | 'scopes' | 'onDeprecation'>> {
@@ -180,7 +182,7 @@ export class Bench {
       secrets: this.target.secrets ?? canarySecrets,
       clock: this.clock,
       random: this.random,
-      tokens: this.#tokens(),
+      tokens: this.target.tokens ?? this.#tokens(),
     };
     const make = module.transports?.[manifest.transport];
     if (manifest.transport !== 'http' && make === undefined)

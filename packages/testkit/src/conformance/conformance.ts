@@ -46,6 +46,8 @@ export interface ConformanceTarget {
   readonly url: string;
   readonly connection: ConnectionConfig;
   readonly secrets: TransportContext['secrets'];
+  /** Where tokens that it rotates are kept; default: in memory, so that a single-use one is lost with the process. */
+  readonly tokens?: TransportContext['tokens'] | undefined;
   /** Effects may be made there: its data is made up. */
   readonly mayChange: boolean;
   /** No other host may be called, whatever the manifest names: tokens come from there as well. */
@@ -158,8 +160,9 @@ async function makeTarget(subject: Subject, target: ConformanceTarget | undefine
   const hasHttp = [...contract.operations.values()].some(({ kind }) => kind === 'http');
   const roles = hasHttp ? deriveRoles(contract, contractSchemas(contract).response) : new Map();
   if (target) {
-    const { url, connection, secrets, isAlone } = target;
-    return { url, roles, connection, secrets, isAlone };
+    const { url, connection, secrets, isAlone, tokens } = target;
+    // What gives its tokens itself must not take the place of the vendor's.
+    return { url, roles, connection, secrets, isAlone, ...(tokens && !isAlone && { tokens }) };
   }
   if (!hasHttp) {
     const scheme = contract.servers[0]?.protocol ?? 'tcp';

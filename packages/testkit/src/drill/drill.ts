@@ -1,7 +1,7 @@
 import type { Plan } from '@tenon/pipeline';
-import { type ExploreOptions, explore } from './explore.ts';
+import { type Explored, type ExploreOptions, explore } from './explore.ts';
 import { type Broken, type DrillEnd, endOf, judge } from './judge.ts';
-import { type DrillSource, partsOf, type Start } from './parts.ts';
+import { type DrillParts, type DrillSource, partsOf, type Start } from './parts.ts';
 import { type Schedule, UNDISTURBED } from './schedule.ts';
 import { lastRefused, schedulesOf, undoingCrashes } from './schedules.ts';
 import { type Outcome, Trial } from './trial.ts';
@@ -53,8 +53,7 @@ export async function drill(
   options: DrillOptions = {},
 ): Promise<DrillReport> {
   const { seed = 1, only, onTrial } = options;
-  const parts = partsOf(source, plan, seed);
-  const explored = await explore(parts, options);
+  const { parts, explored } = await begun(source, plan, options, seed);
   const trials: TrialReport[] = [];
   const seen = new Set<string>();
   for (const { start, outcome: base } of explored.bases) {
@@ -86,6 +85,25 @@ export async function drill(
     madeUp: parts.madeUp,
   };
 }
+
+/** What is made up of what a run itself creates nobody can choose: where no run ends well, other systems make up other things. */
+async function begun(
+  source: DrillSource,
+  plan: Plan,
+  options: DrillOptions,
+  seed: number,
+): Promise<{ readonly parts: DrillParts; readonly explored: Explored }> {
+  let last: { readonly parts: DrillParts; readonly explored: Explored } | undefined;
+  for (let nth = 0; nth < WORLDS; nth++) {
+    const parts = partsOf(source, plan, seed + nth);
+    const explored = await explore(parts, options);
+    if (explored.bases.length > 0) return { parts, explored };
+    last ??= { parts, explored };
+  }
+  return last!;
+}
+
+const WORLDS = 6;
 
 function failureOf({ run, refused, waiting }: Outcome): NonNullable<DrillReport['failed']> {
   if (run === undefined) return { message: refused ?? 'the event that was made up starts no run' };

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { atPointer, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
+import { atPointer, fromPointer, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
 import type { PlanStep } from '@tenon/pipeline';
-import { allSteps } from '@tenon/runtime/drill';
+import { allSteps, stepIdOf } from '@tenon/runtime/drill';
 import type { Rows } from '../sandbox/rows.ts';
 import { put, type Wish } from '../wishes.ts';
-import { madePayload, scopeOf, waysTo, withWishes } from './made-events.ts';
+import { expressionAt, madePayload, sampleAt, scopeOf, waysTo, withWishes } from './made-events.ts';
 import type { DrillParts, Start } from './parts.ts';
 import { UNDISTURBED } from './schedule.ts';
 import { type Outcome, Trial } from './trial.ts';
@@ -63,8 +63,8 @@ export async function explore(parts: DrillParts, options: ExploreOptions = {}): 
   for (const step of allSteps(parts.loaded.plan.steps)) {
     const [base] = bases;
     if (base === undefined || reached.has(step.id)) continue;
-    for (const condition of conditionsBefore(parts.loaded.plan.steps, step.id) ?? []) {
-      const start = metIn(parts, base, condition);
+    for (const needed of neededFor(parts.loaded.plan.steps, step.id) ?? []) {
+      const start = metIn(parts, base, needed);
       if (start !== undefined) await take(start);
       if (reached.has(step.id)) break;
     }
@@ -136,9 +136,10 @@ async function mended(
     if (outcome.entries.length >= last.entries.length) last = outcome;
     if (outcome.run?.state === 'succeeded')
       return { outcome, base: { start, outcome, reached: reachedIn(outcome) } };
-    const next = unmetIn(parts, outcome).flatMap((condition) =>
-      startsThatMeet(parts, start, outcome, condition),
-    );
+    const next = [
+      ...unmetIn(parts, outcome).flatMap((condition) => startsThatMeet(parts, start, outcome, condition)),
+      ...startsThatFit(parts, start, outcome),
+    ];
     for (const candidate of next) {
       const text = JSON.stringify(candidate);
       if (!seen.has(text)) queue.unshift(candidate);
@@ -152,7 +153,7 @@ async function mended(
 function unmetIn({ loaded }: DrillParts, { run, connection }: Outcome): readonly string[] {
   if (run?.failure === undefined) return [];
   const scope = scopeOf(run, connection);
-  const step = loaded.steps.get(lastName(run.failure.step));
+  const step = loaded.steps.get(stepIdOf(run.failure.step));
   const wanted = [
     ...(step?.kind === 'check' ? step.that.map(({ condition }) => condition) : []),
     ...(step === undefined && loaded.plan.success !== undefined ? [loaded.plan.success] : []),
@@ -164,53 +165,93 @@ function unmetIn({ loaded }: DrillParts, { run, connection }: Outcome): readonly
   });
 }
 
-function lastName(place: string): string {
-  return place.slice(place.lastIndexOf('.') + 1);
-}
-
 /** Beginnings in which a condition may hold. */
 function startsThatMeet(
   parts: DrillParts,
   start: Start,
   outcome: Outcome,
   condition: string,
+  wanted = true,
 ): readonly Start[] {
   const { run } = outcome;
   if (run === undefined) return [];
-  return waysTo(parts.loaded, condition, true, scopeOf(run, start.connection)).flatMap((wishes) => {
+  return waysTo(parts.loaded, condition, wanted, scopeOf(run, start.connection)).flatMap((wishes) => {
+    const made = granted(parts, start, outcome, wishes);
+    return made === undefined ? [] : [made];
+  });
+}
+
+/**
+ * Beginnings in which what is sent fits its contract: a text of the event goes where a date or an id in a form of its own is asked for, of which the
+ * event's own schema says nothing.
+ */
+function startsThatFit(parts: DrillParts, start: Start, outcome: Outcome): readonly Start[] {
+  const { loaded } = parts;
+  const failure = outcome.run?.failure;
+  const step = failure && loaded.steps.get(stepIdOf(failure.step));
+  if (failure?.pointer === undefined || failure.delivery !== 'notSent' || step?.kind !== 'call') return [];
+  const operation = loaded.plan.operations[step.operation];
+  const tokens = fromPointer(failure.pointer);
+  const source = expressionAt(step.with, tokens);
+  const value = operation && source !== undefined ? sampleAt(operation.input, tokens) : undefined;
+  if (source === undefined || value === undefined) return [];
+  // As if the pipeline asked for it: what it is made of is put in its place.
+  return waysTo(loaded, `${source} == ${JSON.stringify(value)}`, true, {}).flatMap((wishes) => {
     const made = granted(parts, start, outcome, wishes);
     return made === undefined ? [] : [made];
   });
 }
 
 /** A base in which the condition of a step that it did not reach holds. */
-function metIn(parts: DrillParts, base: Base, condition: string): Start | undefined {
+function metIn(parts: DrillParts, base: Base, { condition, wanted }: Needed): Start | undefined {
   const { run } = base.outcome;
   if (run === undefined) return undefined;
   const held = parts.loaded.condition(condition, scopeOf(run, base.start.connection));
-  if (held.ok && held.value) return undefined;
-  return startsThatMeet(parts, base.start, base.outcome, condition)[0];
+  if (held.ok && held.value === wanted) return undefined;
+  return startsThatMeet(parts, base.start, base.outcome, condition, wanted)[0];
 }
 
-/** The conditions under which a step is carried out, from the outside in. */
-function conditionsBefore(steps: readonly PlanStep[], id: string): readonly string[] | undefined {
+interface Needed {
+  readonly condition: string;
+  readonly wanted: boolean;
+}
+
+/** What must be so for a step to be carried out, from the outside in: of a choice, also that no branch before is taken. */
+function neededFor(steps: readonly PlanStep[], id: string): readonly Needed[] | undefined {
   for (const step of steps) {
-    const own = step.when === undefined ? [] : [step.when];
+    const own = step.when === undefined ? [] : [{ condition: step.when, wanted: true }];
     if (step.id === id) return own;
-    const branches =
-      step.kind === 'choose'
-        ? step.branches.map((branch) => ({ when: branch.when, steps: branch.steps }))
-        : step.kind === 'parallel'
-          ? step.branches.map((branch) => ({ when: undefined, steps: branch.steps }))
-          : step.kind === 'forEach'
-            ? [{ when: undefined, steps: step.steps }]
-            : [];
-    for (const branch of branches) {
-      const inner = conditionsBefore(branch.steps, id);
-      if (inner !== undefined) return [...own, ...(branch.when === undefined ? [] : [branch.when]), ...inner];
+    for (const { needed, steps: within } of branchesOf(step)) {
+      const inner = neededFor(within, id);
+      if (inner !== undefined) return [...own, ...needed, ...inner];
     }
   }
   return undefined;
+}
+
+function branchesOf(
+  step: PlanStep,
+): readonly { readonly needed: readonly Needed[]; readonly steps: readonly PlanStep[] }[] {
+  switch (step.kind) {
+    case 'choose':
+      return step.branches.map(({ when, steps }, index) => ({
+        needed: [
+          ...step.branches
+            .slice(0, index)
+            .flatMap((before) =>
+              before.when === undefined ? [] : [{ condition: before.when, wanted: false }],
+            ),
+          ...(when === undefined ? [] : [{ condition: when, wanted: true }]),
+        ],
+        steps,
+      }));
+    case 'parallel':
+      return step.branches.map(({ steps }) => ({ needed: [], steps }));
+    case 'forEach':
+      return [{ needed: [], steps: step.steps }];
+    default:
+      return [];
+  }
 }
 
 /** A beginning with what is wished for put in its place: in the event, or in the row that a step's answer showed. */
@@ -220,7 +261,8 @@ function granted(
   { calls }: Outcome,
   wishes: readonly Wish[],
 ): Start | undefined {
-  let { event, rows, connection } = start;
+  let { event, connection } = start;
+  const changed = new Map<JsonObject, ShownThing>();
   for (const { path, value } of wishes) {
     const [root, name, ...rest] = path;
     const isOfEvent = root === 'event' || root === 'input';
@@ -228,20 +270,24 @@ function granted(
     const otherName = root === 'connection' ? otherConnection(parts, connection, value) : undefined;
     if (otherName !== undefined && !start.isGiven) connection = otherName;
     else if (isOfEvent) event = put(event, path.slice(1), value);
-    else if (root === 'steps' && typeof name === 'string') {
+    else {
       const call = calls.findLast((one) => one.step === name && one.purpose === 'read' && one.result?.ok);
-      const body = call?.result?.ok ? call.result.body : undefined;
-      const next =
-        call === undefined || body === undefined
-          ? undefined
-          : withRow(parts, rows, call.connection, body, rest, value);
-      if (next === undefined) return undefined;
-      rows = next;
-    } else return undefined;
+      const body = root === 'steps' && call?.result?.ok ? call.result.body : undefined;
+      const shown = call && body !== undefined ? shownAt(parts, call.connection, body, rest) : undefined;
+      if (shown === undefined) return undefined;
+      const { thing, within } = shown;
+      // A thing is an object, and stays one.
+      const next = put(changed.get(thing)?.next ?? thing, within, value) as JsonObject;
+      changed.set(thing, { ...shown, next });
+    }
   }
-  return isFit(parts.loaded, event)
-    ? { ...start, event, rows, ...(connection !== undefined && { connection }) }
-    : undefined;
+  if (!isFit(parts.loaded, event)) return undefined;
+  return {
+    ...start,
+    event,
+    rows: [...changed.values()].reduce(withThing, start.rows),
+    ...(connection !== undefined && { connection }),
+  };
 }
 
 /** The connection that is wished for, or, where it is only to be none that it is, another one. */
@@ -254,25 +300,30 @@ function otherConnection(
   return names.find((name) => name === wished) ?? names.find((name) => name !== connection);
 }
 
-/** What the systems hold, with a member of the thing that stands at a place of an answer changed. */
-function withRow(
+interface ShownThing {
+  readonly connection: string;
+  readonly resource: string;
+  readonly thing: JsonObject;
+  /** Where in the thing it is. */
+  readonly within: readonly (string | number)[];
+  /** What it is to be. */
+  readonly next: JsonObject;
+}
+
+/** The thing in a system that stands at a place of its answer, or around it. */
+function shownAt(
   { peers }: DrillParts,
-  rows: Start['rows'],
   connection: string,
   body: Json,
   path: readonly (string | number)[],
-  value: Json,
-): Start['rows'] | undefined {
+): ShownThing | undefined {
   const held = peers.get(connection)?.rows() ?? {};
   for (let depth = 0; depth < path.length; depth++) {
     const shown = atPointer(body, toPointer(path.slice(0, depth).map(String)));
     if (!isObject(shown)) continue;
     for (const [resource, things] of Object.entries(held)) {
       const thing = things.find((one) => isShownBy(one, shown as JsonObject));
-      if (thing === undefined) continue;
-      // A thing is an object, and stays one.
-      const changed = put(thing, path.slice(depth), value) as JsonObject;
-      return withThing(rows, connection, resource, thing, changed);
+      if (thing !== undefined) return { connection, resource, thing, within: path.slice(depth), next: thing };
     }
   }
   return undefined;
@@ -284,24 +335,18 @@ function isShownBy(thing: JsonObject, shown: JsonObject): boolean {
   return common.length > 0 && common.every((name) => isDeepStrictEqual(thing[name], shown[name]));
 }
 
-function withThing(
-  rows: Start['rows'],
-  connection: string,
-  resource: string,
-  thing: JsonObject,
-  changed: JsonObject,
-): Start['rows'] {
+function withThing(rows: Start['rows'], { connection, resource, thing, next }: ShownThing): Start['rows'] {
   const before: Rows = rows[connection] ?? {};
   const others = (before[resource] ?? []).filter((one) => !isShownBy(thing, one));
-  return { ...rows, [connection]: { ...before, [resource]: [...others, changed] } };
+  return { ...rows, [connection]: { ...before, [resource]: [...others, next] } };
 }
 
 function reachedIn({ run, entries }: Outcome): ReadonlySet<string> {
   const done = entries.flatMap(({ kind, step }) =>
-    kind === 'stepDone' && step !== undefined ? [lastName(step)] : [],
+    kind === 'stepDone' && step !== undefined ? [stepIdOf(step)] : [],
   );
   const recorded = (run?.steps ?? []).flatMap(({ id, state }) =>
-    state === 'succeeded' ? [lastName(id)] : [],
+    state === 'succeeded' ? [stepIdOf(id)] : [],
   );
   return new Set([...done, ...recorded]);
 }

@@ -33,19 +33,27 @@ const BASE_URL = 'http://sandbox.invalid';
 /** The contract's sandbox behind the real HTTP transport, with no socket between them. */
 export class HttpPeer implements Peer {
   readonly #options: HttpPeerOptions;
-  #engine: Engine;
+  readonly #engine: Engine;
   readonly #answers = new Map<string, Json>();
   readonly #changes: PeerEffect[] = [];
   #unreachable = new Set<string>();
 
   constructor(options: HttpPeerOptions) {
     this.#options = options;
-    this.#engine = this.#open({});
+    const { contract, manifest, seed, clock } = options;
+    this.#engine = new Engine({
+      contract,
+      manifest,
+      seed,
+      clock,
+      imagine: true,
+      onUntaken: () => {},
+      onChange: (change) => this.#note(change),
+    });
   }
 
   begin(rows: Rows): void {
-    this.#engine.stop();
-    this.#engine = this.#open(rows);
+    this.#engine.reset({ data: rows });
     this.#answers.clear();
     this.#changes.length = 0;
     this.#unreachable = new Set();
@@ -100,20 +108,6 @@ export class HttpPeer implements Peer {
 
   rows(): Rows {
     return this.#engine.state();
-  }
-
-  #open(rows: Rows): Engine {
-    const { contract, manifest, seed, clock } = this.#options;
-    return new Engine({
-      contract,
-      manifest,
-      seed,
-      clock,
-      data: rows,
-      imagine: true,
-      onUntaken: () => {},
-      onChange: (change) => this.#note(change),
-    });
   }
 
   async #answer({ method, url, headers, body }: WiredRequest): Promise<WiredReply> {

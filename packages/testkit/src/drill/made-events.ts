@@ -1,9 +1,9 @@
-import { type Expr, formatExpression, parseExpression } from '@tenon/expression';
-import { isObject, type Json, seededRandom } from '@tenon/model';
+import { type Expr, formatExpression, parseExpression, type ValueTemplate } from '@tenon/expression';
+import { fromPointer, isObject, type Json, seededRandom } from '@tenon/model';
 import type { Plan, WaitStep } from '@tenon/pipeline';
 import type { RunDetail } from '@tenon/runtime';
 import type { LoadedPlan } from '@tenon/runtime/drill';
-import { isSchemaObject, type JsonSchema, sample } from '@tenon/schema';
+import { isSchemaObject, type JsonSchema, sample, schemaOfProperty } from '@tenon/schema';
 import { type KnownOf, put, type Wish, wishesOf } from '../wishes.ts';
 
 /** Wishes at most that are tried for one condition: each `||` doubles them. */
@@ -17,6 +17,32 @@ export function madePayload(schema: JsonSchema, seed: number): Json | undefined 
     // `$defs` of a plan hold schemas, as every plan's do.
     definitions: definitions as Readonly<Record<string, JsonSchema>>,
   });
+}
+
+/** A value that fits at a place of what an operation takes; `undefined` where its schema says nothing of the place. */
+export function sampleAt(schema: JsonSchema, tokens: readonly string[]): Json | undefined {
+  const definitions = isSchemaObject(schema) && isObject(schema.$defs) ? schema.$defs : {};
+  let at: JsonSchema = schema;
+  for (const token of tokens) {
+    const here = referred(at, definitions);
+    if (!isSchemaObject(here)) return undefined;
+    at =
+      Array.isArray(here.prefixItems) || here.items === undefined
+        ? schemaOfProperty(here, token)
+        : here.items;
+  }
+  // `$defs` of a plan hold schemas, as every plan's do.
+  return sample(at, {
+    random: seededRandom(1),
+    definitions: definitions as Readonly<Record<string, JsonSchema>>,
+  });
+}
+
+function referred(schema: JsonSchema, definitions: object): JsonSchema {
+  const name = isSchemaObject(schema) ? /^#\/\$defs\/(.+)$/.exec(schema.$ref ?? '')?.[1] : undefined;
+  const [key] = name === undefined ? [] : fromPointer(`/${name}`);
+  const found = key === undefined ? undefined : Object.entries(definitions).find(([one]) => one === key)?.[1];
+  return (found as JsonSchema | undefined) ?? schema;
 }
 
 /** The payload of an event that a run waits for. */
@@ -70,29 +96,65 @@ export function waysTo(
     const known = loaded.expression(formatExpression(expression), scope);
     return known.ok ? { value: known.value } : undefined;
   };
-  return wishesOf(inlined(ast, loaded.plan.policies), wanted, knownOf).slice(0, WISHES_MAX);
+  return wishesOf(inlined(ast, loaded), wanted, knownOf).slice(0, WISHES_MAX);
 }
 
-/** With named conditions replaced by what they say. */
-function inlined(expression: Expr, policies: Plan['policies']): Expr {
-  const named = expression.kind === 'call' ? policyOf(expression, policies) : undefined;
-  if (expression.kind === 'call' && named !== undefined) {
-    const values = new Map(named.parameters.map((name, index) => [name, expression.args[index]]));
-    const { ast, errors } = parseExpression(named.expression);
-    if (errors.length > 0) return expression;
-    return inlined(
-      mapped(ast, (one) => (one.kind === 'identifier' ? values.get(one.name) : undefined)),
-      policies,
-    );
+/** With named conditions replaced by what they say, and what `set` steps give by what it was made of. */
+function inlined(expression: Expr, loaded: LoadedPlan): Expr {
+  const said = saidBy(expression, loaded);
+  if (said !== undefined) return inlined(said, loaded);
+  switch (expression.kind) {
+    case 'binary':
+      return {
+        ...expression,
+        left: inlined(expression.left, loaded),
+        right: inlined(expression.right, loaded),
+      };
+    case 'unary':
+      return { ...expression, operand: inlined(expression.operand, loaded) };
+    default:
+      return expression;
   }
-  if (expression.kind === 'binary')
-    return {
-      ...expression,
-      left: inlined(expression.left, policies),
-      right: inlined(expression.right, policies),
-    };
-  if (expression.kind === 'unary') return { ...expression, operand: inlined(expression.operand, policies) };
-  return expression;
+}
+
+/** What an expression stands for, where that is another one. */
+function saidBy(expression: Expr, { plan, steps }: LoadedPlan): Expr | undefined {
+  if (expression.kind === 'call') {
+    const named = policyOf(expression, plan.policies);
+    const said = named && parsed(named.expression);
+    const values = new Map(named?.parameters.map((name, index) => [name, expression.args[index]]));
+    return said && mapped(said, (one) => (one.kind === 'identifier' ? values.get(one.name) : undefined));
+  }
+  const [root, id, ...rest] = namesOf(expression) ?? [];
+  const step = root === 'steps' && id !== undefined ? steps.get(id) : undefined;
+  const text = step?.kind === 'set' ? expressionAt(step.value, rest) : undefined;
+  return text === undefined ? undefined : parsed(text);
+}
+
+function parsed(text: string): Expr | undefined {
+  const { ast, errors } = parseExpression(text);
+  return errors.length > 0 ? undefined : ast;
+}
+
+/** `steps.facts.open` as names. */
+function namesOf(expression: Expr): readonly string[] | undefined {
+  if (expression.kind === 'identifier') return [expression.name];
+  if (expression.kind !== 'member') return undefined;
+  const above = namesOf(expression.object);
+  return above && [...above, expression.name];
+}
+
+/** The expression that stands at a place of a value. */
+export function expressionAt(value: ValueTemplate, [name, ...rest]: readonly string[]): string | undefined {
+  if ('expression' in value) return name === undefined ? value.expression : undefined;
+  if (name === undefined) return undefined;
+  const inner =
+    'object' in value && Object.hasOwn(value.object, name)
+      ? value.object[name]
+      : 'array' in value
+        ? value.array[Number(name)]
+        : undefined;
+  return inner && expressionAt(inner, rest);
 }
 
 function policyOf(

@@ -9,6 +9,7 @@ import type {
   InDoubtEntry,
   LedgerEntry,
   RunDetail,
+  RunSummary,
   Runtime,
   RuntimeOptions,
 } from '@tenon/runtime';
@@ -85,6 +86,8 @@ const WATCH_MS = 12 * 24 * 3_600_000;
 const KILLED_MS = 3_600_000;
 /** The source of an event that comes over no connection. */
 const NOWHERE = 'drill:event';
+/** Longer than any backoff. */
+const PARKED_MS = 2 * 24 * 3_600_000;
 
 /** One run of a pipeline, from its event to where nothing moves any more, with what the schedule says going wrong. */
 export class Trial {
@@ -107,6 +110,8 @@ export class Trial {
   /** How many there were before the event came. */
   #begun: { readonly entries: number; readonly batches: number } | undefined;
   #runId: string | undefined;
+  /** When the last entry was on the disk. */
+  #heardAtMs = 0;
   #isCrashed = false;
   #isCancelled = false;
   #isKilled = false;
@@ -243,7 +248,7 @@ export class Trial {
       if (this.#moves > MOVES_MAX) return;
       if (await this.#act()) continue;
       const next = this.#clock.next;
-      if (next === undefined || next > horizonMs || this.#isOver()) return;
+      if (next === undefined || next > horizonMs || this.#isOver() || this.#isParked()) return;
       this.#clock.advance(Math.max(0, next - this.#clock.now()));
     }
   }
@@ -252,6 +257,13 @@ export class Trial {
   #isOver(): boolean {
     if (this.#isKilled && this.#runtime.switches().length > 0) return false;
     return this.#runtime.runs({ limit: 100 }).every(({ state }) => ENDED.has(state));
+  }
+
+  /** Nothing has come of it for days, and whoever it waits for is told: time alone brings nothing more. */
+  #isParked(): boolean {
+    if (this.#clock.now() - this.#heardAtMs < PARKED_MS) return false;
+    const runs = this.#runtime.runs({ limit: 100 });
+    return runs.every((run) => isAtRest(run, this.#runtime));
   }
 
   /** Until only time, or a person, can move anything. */
@@ -456,6 +468,7 @@ export class Trial {
 
   #noticed(entry: LedgerEntry): void {
     this.#moves++;
+    this.#heardAtMs = this.#clock.now();
     this.#entries.push(entry);
     if (this.#begun === undefined) return;
     const nth = this.#entries.length - this.#begun.entries;
@@ -523,7 +536,7 @@ function placeOf(call: SeenCall | undefined): string | undefined {
 }
 
 /** It has ended, or is parked with whoever it belongs to. */
-function isAtRest(run: RunDetail, runtime: Runtime): boolean {
+function isAtRest(run: RunSummary, runtime: Runtime): boolean {
   if (ENDED.has(run.state)) return true;
   const isHere = ({ runId }: { readonly runId: string }): boolean => runId === run.runId;
   return runtime.inDoubt().some(isHere) || runtime.deadLetters().some(isHere);

@@ -154,13 +154,14 @@ export class Engine implements Controlled {
     this.#gate.revokeTokens();
   }
 
-  reset(options: { readonly keepTokens?: boolean } = {}): void {
+  /** `data`: other rows to begin with, this time. */
+  reset(options: { readonly keepTokens?: boolean; readonly data?: Rows } = {}): void {
     this.#world.store.clear();
     this.#answers.clear();
     this.journal.clear();
     this.faults.clear();
     if (options.keepTokens !== true) this.#gate = this.#newGate();
-    this.#fill();
+    this.#fill(options.data);
   }
 
   stop(): void {
@@ -387,8 +388,8 @@ export class Engine implements Controlled {
     );
   }
 
-  #fill(): void {
-    const { data = {}, onUntaken } = this.#options;
+  #fill(data: Rows = this.#options.data ?? {}): void {
+    const { onUntaken } = this.#options;
     if (onUntaken !== undefined) {
       const take = this.#each(data, (collection, given) => this.#take(collection, given));
       for (const { words, path } of take) onUntaken(words, path);

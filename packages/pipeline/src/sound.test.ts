@@ -10,7 +10,7 @@ import { compileValidator, type JsonSchema, sample, type Validator } from '@teno
 import { expect, test } from 'vitest';
 import { checkWorkspace } from './check-workspace.ts';
 import type { CallStep, ForEachStep, Plan, PlanStep } from './plan.ts';
-import { PIPELINE, swap, testWorkspace } from './test-workspace.ts';
+import { CONFIG, PIPELINE, swap, swaps, testWorkspace } from './test-workspace.ts';
 import { loadWorkspace } from './workspace.ts';
 
 const REPO = new URL('../../..', import.meta.url).pathname;
@@ -29,8 +29,8 @@ test('what passes the check makes no type error over data that fits the contract
     .check.plans;
   const loaded = await loadWorkspace(REPO);
   const repo = checkWorkspace(loaded.value!).plans;
-  const plans = [...own.values(), ...repo.values()];
-  expect(plans.length).toBeGreaterThan(2);
+  const plans = [...own.values(), ...(await ofTwoAccounts()), ...repo.values()];
+  expect(plans.length).toBeGreaterThan(3);
   let evaluated = 0;
   for (const plan of plans) {
     const dry = new DryRun(plan);
@@ -39,6 +39,44 @@ test('what passes the check makes no type error over data that fits the contract
   }
   expect(evaluated).toBeGreaterThan(RUNS * 20);
 });
+
+/** Calls that choose by the event, by its connection, and where only one of them is left. */
+async function ofTwoAccounts(): Promise<readonly Plan[]> {
+  const call = (operation: string, over: string) =>
+    [`call: shop.${operation}\n`, `call: shop.${operation}\n    over: "\${ ${over} }"\n`] as const;
+  const { check, diagnostics } = await testWorkspace({
+    [CONFIG]: swap(
+      'connections:\n',
+      `connections:
+  shop-us:
+    connector: shop
+    baseUrl: env:SHOP_US_URL
+    credentials: { key: { token: env:SHOP_US_KEY } }
+    webhookSecrets: [env:SHOP_US_WEBHOOK_SECRET]
+`,
+    ),
+    [PIPELINE]: swaps(
+      ['key: ${ event', 'key: ${ connection }:${ event'],
+      call('getOrder', "event.currency == 'EUR' ? 'shop' : connection"),
+      call('createCharge', 'connection'),
+      call('createParcel', 'connection'),
+      ['wait: { event: shop.orderPaid,', "wait: { event: shop.orderPaid, over: '${ connection }',"],
+      [
+        '  - id: paid\n',
+        `  - id: us
+    when: \${ connection == 'shop-us' }
+    call: shop.getCharge
+    with: { chargeId: '\${ connection }' }
+    over: \${ connection }
+  - id: paid
+`,
+      ],
+      ['metrics:\n', "metrics:\n  us: { when: '${ default(steps.us.amount, 0) > 0 }' }\n"],
+    ),
+  });
+  expect(diagnostics).toEqual([]);
+  return [...check.plans.values()];
+}
 
 /** A list whose items may lack things, what comes of it, and two branches. */
 const BLOCKS = `  - id: lines
@@ -74,6 +112,7 @@ class DryRun {
   #random = seededRandom(1);
   #evaluated = 0;
   #event: Json = null;
+  #connection = '';
   #steps: Record<string, Json> = {};
   #names: Record<string, Json> = {};
 
@@ -89,6 +128,7 @@ class DryRun {
     const { trigger, identity, success, metrics } = this.#plan;
     const schema = 'manual' in trigger ? trigger.input : this.#plan.events[trigger.event]!.payload;
     this.#event = this.#made(schema);
+    this.#connection = seed % 2 === 0 ? 'shop' : 'shop-us';
     if (
       !('manual' in trigger) &&
       trigger.where !== undefined &&
@@ -133,6 +173,7 @@ class DryRun {
         if ('until' in step.for) this.#expression(step.id, step.for.until);
         if (!('event' in step.for)) return true;
         const signal = this.#made(this.#plan.events[step.for.event]!.payload);
+        if (step.for.over !== undefined) this.#expression(step.id, step.for.over);
         this.#condition(step.id, step.for.match, { signal });
         const isLate = step.for.onExpiry === 'continue' && this.#random.next() < 0.5;
         this.#steps[step.id] = isLate ? null : signal;
@@ -191,6 +232,11 @@ class DryRun {
 
   #call(step: CallStep): void {
     const { input, result } = this.#plan.operations[step.operation]!;
+    if (typeof step.connection !== 'string') {
+      const name = this.#expression(step.id, step.connection.over);
+      if (!step.connection.among.some((one) => one === name))
+        this.#problem(step.id, `${JSON.stringify(name)} is not among ${step.connection.among.join(', ')}`);
+    }
     this.#validate(step.id, input, this.#template(step.id, step.with));
     this.#steps[step.id] = this.#made(result);
     if (!step.compensate) return;
@@ -271,6 +317,7 @@ class DryRun {
     const result = evaluate({
       event: this.#event,
       input: this.#event,
+      connection: this.#connection,
       steps: this.#steps,
       ...this.#names,
       ...more,

@@ -252,7 +252,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'a doubtful effect that happened is not undone',
     'interpreter/call-step.ts',
     'if (happened !== undefined || isOwed) confirm(progress, step, operation, nth);',
-    '',
+    'if (1 > 2) confirm(progress, step, operation, nth);',
   ),
   bug(
     'what a person has done is sent again',
@@ -932,12 +932,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     '    this.arrange(plan.pipeline);\n    const back = ',
     '    this.active.set(plan.pipeline, loaded);\n    const back = ',
   ),
-  bug(
-    'a rollback is forgotten at a restart',
-    engine,
-    'for (const pipeline of this.plans.active.keys()) this.plans.arrange(pipeline);',
-    '',
-  ),
+  {
+    name: 'a rollback is forgotten at a restart',
+    edits: [
+      {
+        file: inForce,
+        find: 'this.#active.set(loaded.plan.pipeline, this.#inForce(loaded));',
+        replace: 'this.#active.set(loaded.plan.pipeline, loaded);',
+      },
+      // It is put right there too.
+      {
+        file: engine,
+        find: 'for (const pipeline of this.plans.active.keys()) this.plans.arrange(pipeline);',
+        replace: '',
+      },
+    ],
+  },
 ];
 
 function bug(name: string, file: string, find: string, replace: string): PlantedBug {

@@ -62,6 +62,7 @@ export const happenings = [
   'restart',
   'deploy',
   'rollback',
+  'order under a rollback',
   'other places',
   // The clock.
   'clock set forward',

@@ -13,6 +13,9 @@ export interface InForce {
 
 /** How often, between two moments, somebody changes what is in force besides a plain deploy. */
 const RATE = 0.06;
+/** How often somebody orders while another version than the deployed one is in force, and how many do. */
+const ORDER_RATE = 0.3;
+const ORDERS_MAX = 3;
 const PLACES_MAX = 4;
 const PIPELINE = 'orders';
 
@@ -35,6 +38,7 @@ export class Deployer {
   #backTo: string | undefined;
   #isBackKnown = true;
   #deploys = 0;
+  #orders = 0;
 
   constructor(
     bench: Bench,
@@ -80,6 +84,17 @@ export class Deployer {
       () => this.#lift('scale'),
     ];
     await pick(this.#random, doings)();
+  }
+
+  /** What comes now tells whether a rollback holds, over deploys and restarts: somebody is to order. */
+  wantsOrder(): boolean {
+    const isOther =
+      this.#deployed === undefined || this.#backTo !== this.#versions[this.#deployed]!.at(-1)!.hash;
+    if (this.inForce === undefined || this.#backTo === undefined || !isOther) return false;
+    if (this.#orders >= ORDERS_MAX || this.#random.next() >= ORDER_RATE) return false;
+    this.#orders++;
+    this.#coverage.saw('order under a rollback');
+    return true;
   }
 
   /** What is deployed is in force, with the places of its plan. */

@@ -94,6 +94,15 @@ export const LOST_ANSWERS: readonly Fault[] = [
   { is: 'timeout before the effect', does: { fail: lost } },
 ];
 
+/** Mostly answers that are lost, and slow ones, so that whoever stands in line stands there for long. */
+export const LONG_LINES: readonly Fault[] = [
+  ...STALLS.filter(({ does }) => 'never' in does),
+  ...[3_000, 4_000, 4_500].map((lateMs): Fault => ({ is: 'slow answer', does: { lateMs } })),
+  { is: 'timeout after the effect', does: { loseAnswer: lost } },
+  // Who stands in line then is to hear of it.
+  { is: 'asked to wait (429)', does: { fail: tooMany } },
+];
+
 /** Mostly slow, and it works: what waits for a place is told by nothing but the end of the one before. */
 export const SLOWNESS: readonly Fault[] = [
   ...[1_000, 2_000, 3_000, 5_000, 8_000, 11_000].flatMap((lateMs): readonly Fault[] => {

@@ -26,6 +26,13 @@ export interface Guarding {
 /** What stands between runs and target in a seed's history: `undefined` where nothing does. From a stream of its own. */
 export function guardingOf(seed: number, theme: Theme): Guarding | undefined {
   const random = seededRandom(seed + 4_000_000);
+  // Many stand in line for few places, each of which is taken for as long as anybody waits.
+  if (theme === 'lines')
+    return {
+      policy: { timeoutMs: TIMEOUT_MS, inFlightMax: 1 + Math.floor(random.next() * 2), failures: [] },
+      deadlineMs: TIMEOUT_MS,
+      isProbing: false,
+    };
   if (random.next() >= GUARDED_RATE || EXACT.has(theme)) return undefined;
   if (random.next() < PROBING_RATE)
     return {
@@ -36,7 +43,8 @@ export function guardingOf(seed: number, theme: Theme): Guarding | undefined {
   const declared = <T>(make: () => T): T | undefined => (random.next() < DECLARED_RATE ? make() : undefined);
   const rateLimit = declared(() => ({
     quota: 1 + Math.floor(random.next() * 5),
-    windowMs: pick(random, [1_000, 3_000, 10_000]),
+    // The longest outlasts most of the time for which a process is down.
+    windowMs: pick(random, [1_000, 3_000, 10_000, 30_000]),
     key: 'connection',
     headers: [],
   }));

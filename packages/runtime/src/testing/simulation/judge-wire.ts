@@ -1,24 +1,25 @@
 import { judgeBreaker } from './judge-breaker.ts';
 import { judgeQuota } from './judge-quota.ts';
 import { judgeRetryBudget } from './judge-retry-budget.ts';
-import { GIVEN_UP_MS, type Wire, type WireEvent } from './wire.ts';
+import { GIVEN_UP_MS, type Wire, type WireCall, type WireEvent } from './wire.ts';
 
 /**
  * What a connection declares is kept, by whichever pipelines use it and over restarts, and nothing is kept back without a ground: by the calls
  * that were seen before and behind its guard, and its policy. Shares nothing with the guards.
  */
 export function judgeWire(
-  { events, guarding: { policy }, violations }: Wire,
+  { events, guarding: { policy }, violations, lateKeys }: Wire,
   /** The clock was set: what is kept over a restart is kept by it. */
   isClockSet: boolean,
 ): readonly string[] {
   const { rateLimit, breaker, retryBudget, inFlightMax, timeoutMs } = policy;
   return [
     ...violations,
+    ...(isClockSet ? [] : lateKeys),
     ...judgeLines(events, timeoutMs),
     ...judgeAnswers(events, timeoutMs),
     ...judgeInFlight(events, inFlightMax),
-    ...judgeHolds(events, isClockSet),
+    ...judgeHolds(events, inFlightMax, isClockSet),
     ...(rateLimit === undefined ? [] : judgeQuota(events, rateLimit, isClockSet)),
     ...(breaker === undefined ? [] : judgeBreaker(events, breaker, isClockSet)),
     ...(retryBudget === undefined ? [] : judgeRetryBudget(events, retryBudget, isClockSet)),
@@ -77,24 +78,48 @@ function judgeInFlight(events: readonly WireEvent[], inFlightMax: number): reado
 }
 
 /** Who asks to be left alone is, by every call. */
-function judgeHolds(events: readonly WireEvent[], isClockSet: boolean): readonly string[] {
-  let holds: { readonly sinceMs: number; readonly untilMs: number }[] = [];
+export function judgeHolds(
+  events: readonly WireEvent[],
+  inFlightMax: number,
+  isClockSet: boolean,
+): readonly string[] {
+  let holds: Hold[] = [];
+  /** Asked for in an answer of which the guard may not have heard yet. */
+  let coming: Hold[] = [];
+  let inFlight = 0;
   const violations: string[] = [];
   for (const event of events) {
     const { atMs } = event;
+    if (event.is === 'killed' || event.is === 'stopped') {
+      inFlight = 0;
+      coming = [];
+    }
     if (event.is === 'killed') holds = holds.filter(({ sinceMs }) => sinceMs < event.knownUntilMs);
     if (isClockSet && (event.is === 'killed' || event.is === 'stopped')) holds = [];
-    // By then its guard has heard of it.
-    if (event.is === 'told' && event.call.endedAtMs !== undefined && event.call.result?.ok === false) {
-      const { retryAfterMs = 0 } = event.call.result.failure;
-      if (retryAfterMs > 0) holds.push({ sinceMs: atMs, untilMs: event.call.endedAtMs + retryAfterMs });
+    if (event.is === 'ended') {
+      inFlight--;
+      const { result } = event.call;
+      const retryAfterMs = result?.ok === false ? (result.failure.retryAfterMs ?? 0) : 0;
+      if (retryAfterMs > 0) coming.push({ call: event.call, sinceMs: atMs, untilMs: atMs + retryAfterMs });
     }
+    if (event.is === 'sent') inFlight++;
+    // By then its guard has heard of it: it has told of the answer, or has given the place of that call to another one.
+    const isHeard = ({ call }: Hold): boolean =>
+      (event.is === 'told' && event.call === call) || (event.is === 'sent' && inFlight === inFlightMax);
+    holds.push(...coming.filter(isHeard));
+    coming = coming.filter((one) => !isHeard(one));
     if (event.is === 'sent' && holds.some(({ untilMs }) => atMs < untilMs))
       violations.push(
         `${event.call.request.operation.name} was sent though the other side had asked to be left alone`,
       );
   }
   return violations;
+}
+
+interface Hold {
+  readonly call: WireCall;
+  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 /** Of what the guard told. */

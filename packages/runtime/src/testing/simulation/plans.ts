@@ -20,8 +20,8 @@ import { randomRun } from './children.ts';
  * event comes at the worst moment, lists that were stopped, resumed and gone through once more, lists that go on without
  * what failed, runs of others that are undone with them, writes of what others write too, more runs at one moment than there are
  * places, steps that are tried for longer than they may, checks of what was read and reads that are made again when a person has put
- * right what they found, any plan in a night in which the clocks are changed, and keys that are forgotten soon under clocks that are set
- * back.
+ * right what they found, any plan in a night in which the clocks are changed, and keys that are forgotten soon, under clocks that are set
+ * back, or behind a connection that takes one or two calls at a time.
  */
 export type Theme =
   | 'any'
@@ -29,6 +29,7 @@ export type Theme =
   | 'resumed'
   | 'clocks'
   | 'setBack'
+  | 'lines'
   | 'collected'
   | 'families'
   | 'writes'
@@ -49,6 +50,7 @@ const THEMES: Readonly<Record<number, Theme>> = {
   9: 'writes',
   10: 'rechecked',
   11: 'waits',
+  12: 'lines',
   13: 'crowd',
   14: 'deadlines',
   15: 'setBack',
@@ -222,26 +224,9 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
       limits: { concurrency: 2, deadlineMs: 600_000 },
       identity,
     }),
-  // What is sent again is sent while its key is remembered, whatever the clock says.
-  setBack: (random) =>
-    planFor({
-      steps: [
-        undoable('s0', 'acme.shortKey'),
-        step('forEach', 's1', {
-          in: 'event.lines',
-          as: 'line0',
-          key: { expression: 'line0.sku' },
-          max: 10,
-          concurrency: 2,
-          onItemFailure: 'collect',
-          steps: [undoable('s1a', 'acme.shortKey', random.next() < 0.5 ? { probe } : {})],
-        }),
-        undoable('s2', 'acme.shortKey'),
-      ],
-      onFailure: pick(random, ['compensate', 'hold'] as const),
-      limits: { concurrency: 3, deadlineMs: 600_000 },
-      identity,
-    }),
+  // What is sent again is sent while its key is remembered, whatever the clock says, and however long it stands in line.
+  setBack: soonForgotten,
+  lines: soonForgotten,
   // Calls that hang keep the places for a while; then each is given to the next that is due.
   crowd: (random) =>
     planFor({
@@ -376,6 +361,28 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
     });
   },
 };
+
+/** Everything that it does has a key that is forgotten soon. */
+function soonForgotten(random: Random): Plan {
+  return planFor({
+    steps: [
+      undoable('s0', 'acme.shortKey'),
+      step('forEach', 's1', {
+        in: 'event.lines',
+        as: 'line0',
+        key: { expression: 'line0.sku' },
+        max: 10,
+        concurrency: 2,
+        onItemFailure: 'collect',
+        steps: [undoable('s1a', 'acme.shortKey', random.next() < 0.5 ? { probe } : {})],
+      }),
+      undoable('s2', 'acme.shortKey'),
+    ],
+    onFailure: pick(random, ['compensate', 'hold'] as const),
+    limits: { concurrency: 3, deadlineMs: 600_000 },
+    identity,
+  });
+}
 
 /** A plan of any kind, or of the theme's. `isSlow`: batches take time. */
 export function randomPlan(random: Random, theme: Theme, isSlow: boolean): Plan {

@@ -6,6 +6,7 @@ import {
   type Transport,
 } from '@tenon/connector';
 import type { SteadyClock } from '@tenon/model';
+import type { LedgerEntry } from '../../runtime.ts';
 import { type Bench, failure } from '../bench.ts';
 import type { Coverage, Happening } from './coverage.ts';
 import type { Guarding } from './guarding.ts';
@@ -61,9 +62,13 @@ const SETTLING: ReadonlySet<string> = new Set(['outcome', 'attempt', 'probe']);
 export class Wire {
   readonly events: WireEvent[] = [];
   readonly violations: string[] = [];
+  /** Calls that may have come when their key was forgotten; a clock that is set may make them so. */
+  readonly lateKeys: string[] = [];
   readonly guarding: Guarding;
   readonly #bench: Bench;
   readonly #coverage: Coverage;
+  /** By key. */
+  readonly #keyed = new Map<string, readonly Keyed[]>();
   /** From when on this process' disk has refused what it was to write. */
   #brokenAtMs: number | undefined;
 
@@ -109,6 +114,7 @@ export class Wire {
         if (call.sentAtMs > call.askedAtMs) this.#coverage.saw('call in a line');
         this.#see('sent', call);
         this.#judgeSettled(call, entries);
+        this.#judgeKey(call);
         const ended = (result: CallResult): void => {
           if (isDead() || call.endedAtMs !== undefined) return;
           call.result = result;
@@ -203,15 +209,75 @@ export class Wire {
     });
   }
 
-  /** It was asked for so many entries ago; once its attempt is on record it may not be sent any more. */
   #judgeSettled({ request }: WireCall, entries: number): void {
-    const { runId, step } = request.origin ?? {};
-    const settled = this.#bench.entries
-      .slice(entries)
-      .find((entry) => SETTLING.has(entry.kind) && entry.runId === runId && entry.step === step);
-    if (settled !== undefined)
-      this.violations.push(
-        `${request.operation.name} of ${step} was sent after its runtime had given it up (entry ${settled.sequence})`,
+    const settled = settledSince(this.#bench, request, entries);
+    if (settled !== undefined) this.violations.push(settled);
+  }
+
+  /**
+   * Whoever asks for it has to reckon with its timeout in lines and as much on its way: by then its key may not be forgotten, where one that was
+   * sent before may have happened.
+   */
+  #judgeKey(call: WireCall): void {
+    const { operation, idempotencyKey: key, origin } = call.request;
+    if (key === undefined || operation.idempotency.mode !== 'header') return;
+    const { retentionMs = Number.POSITIVE_INFINITY } = operation.idempotency;
+    const sent = this.#keyed.get(key) ?? [];
+    this.#keyed.set(key, [...sent, { call, sequence: this.#bench.entries.at(-1)?.sequence ?? 0 }]);
+    const lateMs = (since: Keyed | undefined): number =>
+      since === undefined ? 0 : call.askedAtMs + 2 * operation.timeoutMs - since.call.sentAtMs!;
+    const maybe = sent.filter((one) => mayHaveHappened(one.call));
+    if (lateMs(maybe[0]) <= retentionMs) return;
+    // As it stands in the file: what a process had stored as it died was never announced.
+    const settled = this.#bench.runtime
+      .trace({ runId: origin!.runId })
+      .findLast((entry) => isOf(entry.step, origin!.step) && isSettling(entry));
+    const first = maybe.find(({ sequence }) => settled === undefined || sequence >= settled.sequence);
+    if (lateMs(first) > retentionMs)
+      this.lateKeys.push(
+        `${operation.name} of ${origin!.step} might have come ${lateMs(first)} ms after its key was first sent`,
       );
   }
+}
+
+/** A call that was sent with a key, and the last entry before. */
+interface Keyed {
+  readonly call: WireCall;
+  readonly sequence: number;
+}
+
+/** It was asked for so many entries ago; once its attempt is on record it may not be sent any more. */
+export function settledSince(
+  bench: Bench,
+  { origin, operation }: CallRequest,
+  entries: number,
+): string | undefined {
+  const { runId, step } = origin ?? {};
+  const settled = bench.entries
+    .slice(entries)
+    .find((entry) => SETTLING.has(entry.kind) && entry.runId === runId && entry.step === step);
+  if (settled === undefined) return undefined;
+  return `${operation.name} of ${step} was sent after its runtime had given it up (entry ${settled.sequence})`;
+}
+
+/** An encrypted file says the names of items as digests, so any item of its list may be meant. */
+function isOf(said: string | undefined, place: string): boolean {
+  return said === place || (said?.includes('[#') === true && masked(said) === masked(place));
+}
+
+function masked(place: string): string {
+  return place.replaceAll(/\[.*?\]/g, '[]');
+}
+
+/** From then on none of the attempts before can have happened. */
+function isSettling({ kind, details }: LedgerEntry): boolean {
+  if (kind === 'probe') return details['found'] === 'no';
+  return kind === 'operator' || (kind === 'outcome' && details['outcome'] === 'failed');
+}
+
+/** Its answer does not say for sure that it did nothing. */
+function mayHaveHappened({ result }: WireCall): boolean {
+  if (result === undefined || result.ok) return true;
+  const { delivery, status = 0 } = result.failure;
+  return delivery === 'lost' || (delivery === 'answered' && status >= 500 && status !== 503);
 }

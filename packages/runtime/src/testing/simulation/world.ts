@@ -8,6 +8,7 @@ import {
   BUSYNESS,
   behindGuards,
   FAULTS,
+  LONG_LINES,
   LOST_ANSWERS,
   OLD,
   OPEN,
@@ -24,7 +25,7 @@ import { ACCOUNTS, ENOUGH, pick, type Theme } from './plans.ts';
 import { Sender } from './sender.ts';
 import type { SwitchHand } from './switch-hand.ts';
 import { Weather } from './weather.ts';
-import type { Wire } from './wire.ts';
+import { settledSince, type Wire } from './wire.ts';
 
 const ROUNDS_MAX = 400;
 /** At the end; the lane of replays looks ten times a second while something is in it. */
@@ -37,21 +38,27 @@ const SOON_MS = 700_000;
 const USUAL_FAULTS: Readonly<Partial<Record<Theme, typeof FAULTS>>> = {
   resumed: REFUSALS,
   setBack: LOST_ANSWERS,
+  lines: LONG_LINES,
   deadlines: BUSYNESS,
 };
+/** Where nothing else goes wrong. */
+const ALONE: ReadonlySet<Theme> = new Set(['setBack', 'lines']);
 /** Where a crash would hide what is looked at. */
-const FEW_CRASHES: ReadonlySet<Theme> = new Set(['waits', 'crowd', 'deadlines']);
+const FEW_CRASHES: ReadonlySet<Theme> = new Set(['waits', 'crowd', 'deadlines', 'lines']);
 /** Orders at least, where what is looked at closely takes several. */
-const LEAST_EVENTS: Readonly<Partial<Record<Theme, number>>> = { crowd: 8, writes: 4, setBack: 8 };
+const LEAST_EVENTS: Readonly<Partial<Record<Theme, number>>> = { crowd: 8, writes: 4, setBack: 8, lines: 4 };
 /** How much more often a call goes wrong there. */
 const MORE_FAULTS: Readonly<Partial<Record<Theme, number>>> = {
   crowd: 0.2,
   resumed: 0.2,
   setBack: 0.3,
+  lines: 0.4,
   deadlines: 0.5,
 };
 /** How much more often where a breaker is to open and its probes are to take their time. */
 const PROBED_RATE = 0.3;
+/** Orders come at one moment, as many as can. */
+const TOGETHER: ReadonlySet<Theme> = new Set(['crowd', 'lines']);
 /** How often somebody else writes an account just before a run does. */
 const OTHERS_RATE = 0.2;
 /** Things of others, at most, that stand before ours in a listing whose pages are counted. */
@@ -105,6 +112,8 @@ export class World {
   /** The process that made the last call; it may have died in it, and hears no answer. */
   #caller = 0;
   readonly #waiting = new Map<string, { readonly untilMs: number; readonly ups: number }>();
+  /** Calls that stand in the transport's own line, and how many entries there were as they joined it. */
+  readonly #inLine = new WeakMap<CallRequest, number>();
   /** Orders by run, as far as their acceptance was heard of. */
   readonly #orders = new Map<string, string>();
   /** Runs that somebody has let go on. */
@@ -150,7 +159,7 @@ export class World {
     this.#isGuarded = wire !== undefined;
     const usual = USUAL_FAULTS[theme] ?? FAULTS;
     const own =
-      theme === 'crowd' ? SLOWNESS : this.#hasStalls && theme !== 'setBack' ? [...usual, ...STALLS] : usual;
+      theme === 'crowd' ? SLOWNESS : this.#hasStalls && !ALONE.has(theme) ? [...usual, ...STALLS] : usual;
     this.#isProbing = wire?.guarding.isProbing === true;
     const faults = this.#isProbing ? PROBED : this.#isGuarded ? behindGuards(own) : own;
     this.life.onEnd = (how) => wire?.[how]();
@@ -172,6 +181,7 @@ export class World {
       if (fault !== undefined) coverage.saw(fault.is);
       if (fault === OPEN && !this.#isOpen()) this.#stayOpen(others);
       if (fault?.is === 'asked to wait (429)') this.#askedToWait(request);
+      if (fault !== undefined && 'queuedMs' in fault.does) this.#inLine.set(request, bench.entries.length);
       const isGet = request.operation.operation === 'get';
       const isOld = isGet && others.next() < (theme === 'rechecked' ? TOO_LITTLE_RATE : OTHERS_RATE);
       if (fault !== undefined) return fault.does;
@@ -200,6 +210,7 @@ export class World {
         if (others.next() < CAME_RATE) this.#came();
       }
       if (when === 'before') hand.onCall(request);
+      if (when === 'after') this.#judgeLine(request);
       this.#caller = this.life.ups.length;
       const closed = when === 'before' ? this.#weather.violationOf(request.operation.operation) : undefined;
       if (closed !== undefined) this.#violations.push(closed);
@@ -303,7 +314,7 @@ export class World {
     const events = Math.max(least, 1 + Math.floor(random.next() ** 2 * 8));
     // Sometimes those of one account come at one moment.
     const togetherRate = this.#theme === 'writes' || this.#isProbing ? 0.7 : 0.3;
-    const together = this.#theme === 'crowd' || random.next() < togetherRate ? 4 : 1;
+    const together = TOGETHER.has(this.#theme) || random.next() < togetherRate ? 4 : 1;
     // Sometimes others come when these are on their way, or have ended.
     const isSpread = this.#theme !== 'crowd' && random.next() < 0.4;
     this.#sent = isSpread ? 1 + Math.floor(random.next() * events) : events;
@@ -330,6 +341,7 @@ export class World {
       if (this.#sent < events && random.next() < 0.4) await this.#sender.order(`o${this.#sent++}`);
       if (random.next() < 0.04) await this.#deployer.deploy();
       await this.#deployer.act();
+      if (this.#deployer.wantsOrder()) await this.#sender.order(`o${this.#sent++}`);
       if (random.next() < 0.04) await this.#erase(any());
       if (this.#weather.blow()) this.life.maybeCrash(CRASH_AT_SET_RATE, 'crash when the clock was set');
       if (random.next() < (this.#theme === 'waits' ? 0.3 : 0.03)) {
@@ -448,6 +460,13 @@ export class World {
     if (restMs > SOON_MS) return false;
     clock.advance(Math.max(0, restMs));
     return true;
+  }
+
+  /** It has left its line and done what it was to do; what became of it may not have been settled by then. */
+  #judgeLine(request: CallRequest): void {
+    const entries = this.#inLine.get(request);
+    const settled = entries === undefined ? undefined : settledSince(this.#bench, request, entries);
+    if (settled !== undefined) this.#violations.push(settled);
   }
 
   #askedToWait(request: CallRequest): void {

@@ -148,6 +148,14 @@ describe('bans', () => {
     ).toEqual([]);
   });
 
+  it('what the compiler writes stands beside no source', () => {
+    const written = files.flatMap((file) => {
+      const source = file.replace(/(?:\.d\.ts|\.js\.map|\.js)$/, '.ts');
+      return source !== file && files.includes(source) ? [file] : [];
+    });
+    expect(written).toEqual([]);
+  });
+
   it('words that the glossary replaces do not name types or functions', () => {
     const retired =
       /\b(?:export\s+)?(?:class|interface|type|function|const)\s+(\w*(?:Execution|Workflow)\w*)/;

@@ -97,7 +97,10 @@ export interface Runtime {
   /** Starts a pipeline whose trigger is `manual`. */
   trigger(pipeline: string, input: JsonObject, actor: string): Promise<AcceptResult>;
 
+  /** The newest first. By a version, a plan or an order key all that are newer than the last of them are looked through at once: see `findRuns`. */
   runs(filter?: RunFilter): readonly RunSummary[];
+  /** The same, a part at a time where no index knows what is asked for: for whoever must not keep this thread. */
+  findRuns(filter?: RunFilter): Promise<readonly RunSummary[]>;
   run(runId: string): RunDetail | undefined;
   /** The plan of a run, for ever as it was: the exact text of the pipeline is in its `source` (C24). */
   plan(hash: string): Plan | undefined;

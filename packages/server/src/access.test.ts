@@ -129,7 +129,7 @@ describe('over HTTP', () => {
   const more = (nth: number): string => `wrong-${nth}`;
 
   it('every route is bounded alike, and says so', async () => {
-    const url = await start({ runs: () => [], pipelinesInForce: () => [] }, { operators });
+    const url = await start({ findRuns: async () => [], pipelinesInForce: () => [] }, { operators });
     for (let nth = 0; nth < 10; nth++)
       expect((await call(url, more(nth), nth % 2 === 0 ? '/v1/health' : '/v1/runs')).status).toBe(401);
     for (const path of ['/v1/health', '/v1/runs', '/metrics']) {
@@ -147,7 +147,7 @@ describe('over HTTP', () => {
   });
 
   it('by the connection, whatever address somebody claims to come from', async () => {
-    const url = await start({ runs: () => [] }, { operators });
+    const url = await start({ findRuns: async () => [] }, { operators });
     for (let nth = 0; nth < 20; nth++)
       await fetch(`${url}/v1/runs`, {
         headers: { authorization: `Bearer ${more(nth)}`, 'x-forwarded-for': `10.0.0.${nth}` },

@@ -10,7 +10,7 @@ import { routes } from './operations.ts';
 import { call, logged, start } from './started-server.testing.ts';
 
 it('asks everyone but the health route for a token', async () => {
-  const url = await start({ runs: () => [] });
+  const url = await start({ findRuns: async () => [] });
   expect((await fetch(`${url}/v1/health`)).status).toBe(200);
   expect((await fetch(`${url}/v1/runs`)).status).toBe(401);
   expect((await call(url, 'wrong', '/v1/runs')).status).toBe(401);
@@ -20,7 +20,7 @@ it('asks everyone but the health route for a token', async () => {
 it('lists the runs that a query names, those of one entity too', async () => {
   const asked: unknown[] = [];
   const url = await start({
-    runs: (filter) => {
+    findRuns: async (filter) => {
       asked.push(filter);
       return [];
     },
@@ -256,7 +256,7 @@ it('lets those see what approvers are shown who decide it', async () => {
 
 it('shows no stack when a handler fails', async () => {
   const url = await start({
-    runs: () => {
+    findRuns: () => {
       throw new Error('database is gone: /secret/path');
     },
   });

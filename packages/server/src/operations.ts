@@ -287,7 +287,7 @@ export function addOperations(
   }
 }
 
-function listRuns({ runtime, query }: Call): Answer {
+async function listRuns({ runtime, query }: Call): Promise<Answer> {
   const { pipeline, state, key, orderKey, planHash } = query;
   const limit = limitOf(query, RUNS_LISTED);
   if (typeof limit !== 'number') return { problem: limit };
@@ -312,7 +312,7 @@ function listRuns({ runtime, query }: Call): Answer {
     ...(planHash !== undefined && { planHash }),
     ...(query['open'] !== undefined && { open: true }),
   };
-  return { body: { runs: runtime.runs(filter) } };
+  return { body: { runs: await runtime.findRuns(filter) } };
 }
 
 function readBody(

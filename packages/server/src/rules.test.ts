@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 const runtime: Partial<Runtime> = {
-  runs: (filter) => {
+  findRuns: async (filter) => {
     if (filter?.key === 'breaks') throw new Error('broken');
     return [];
   },

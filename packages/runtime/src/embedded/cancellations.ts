@@ -42,7 +42,7 @@ async function plan(
 ): Promise<CancellationResult> {
   const { replayRunsMax } = engine.limits;
   const asked = { ...filter, ...(filter.state === undefined && { open: true as const }) };
-  const chosen = queries.newestRows(asked, replayRunsMax + 1);
+  const chosen = await queries.newestRows(asked, replayRunsMax + 1);
   if (chosen.length > replayRunsMax)
     return {
       ok: false,

@@ -150,6 +150,7 @@ export async function openRuntimeWith(
     ...accepting(engine),
     flow: () => flowReport(engine),
     runs: (filter) => queries.runs(filter),
+    findRuns: (filter) => engine.dispatcher.busy(() => queries.findRuns(filter)),
     run: (runId) => queries.run(runId),
     plan: (hash) => queries.plan(hash),
     trace: (query) => queries.trace(query),

@@ -5,6 +5,7 @@ import type { LedgerEntry, ReplayFilter, RunDetail, RunFilter, RunSummary, Runti
 import type { Switch } from '../switches.ts';
 import { AskedApprovals, type GivenApproval } from './asked-approval.ts';
 import { FrozenRuns } from './frozen-sets.ts';
+import { nextTurn } from './next-turn.ts';
 import { OpenWork } from './open-work.ts';
 import { Redactions } from './redactions.ts';
 import { runDetail, summaryOf } from './run-detail.ts';
@@ -41,16 +42,24 @@ export class Queries {
   }
 
   runs(filter: RunFilter = {}): readonly RunSummary[] {
+    return this.#summaries(this.#search.newest(filter, limitIn(filter)));
+  }
+
+  async findRuns(filter: RunFilter = {}): Promise<readonly RunSummary[]> {
+    return this.#summaries(await this.#search.found(filter, limitIn(filter), nextTurn));
+  }
+
+  #summaries(rows: readonly StoredRun[]): readonly RunSummary[] {
     const standing = new Standing(this.stored);
-    return this.#search.newest(filter, Math.min(filter.limit ?? LIMIT_DEFAULT, LIMIT_MAX)).map((row) => {
+    return rows.map((row) => {
       const named = this.stored.named(row);
       return { ...summaryOf(named), ...standing.of(named, row.order_key) };
     });
   }
 
   /** The rows of those, the newest first. */
-  newestRows(filter: RunFilter, limit: number): readonly RunRow[] {
-    return this.#search.newest(filter, limit).map((row) => this.stored.shownRun(row));
+  async newestRows(filter: RunFilter, limit: number): Promise<readonly RunRow[]> {
+    return (await this.#search.found(filter, limit, nextTurn)).map((row) => this.stored.shownRun(row));
   }
 
   /** Rows of runs that may be replayed, the oldest first. */
@@ -128,4 +137,8 @@ export class Queries {
   journalOf(runSeq: number): readonly JournalRow[] {
     return this.stored.shownJournal(runSeq);
   }
+}
+
+function limitIn({ limit }: RunFilter): number {
+  return Math.min(limit ?? LIMIT_DEFAULT, LIMIT_MAX);
 }

@@ -3,6 +3,19 @@ import { openStates } from '../states.ts';
 import { isOneOf } from './names.ts';
 import type { StoredRows, StoredRun } from './stored-rows.ts';
 
+/** By which index runs are gone through in parts: by all of a state, by all of a pipeline, or by their numbers alone. */
+interface Base {
+  readonly state?: RunState;
+  readonly pipeline?: string | undefined;
+}
+
+interface Part {
+  readonly by: Base;
+  /** Numbers of runs. */
+  readonly from: number;
+  readonly before: number;
+}
+
 /** Which runs a filter names, found by the indexes that there are: those that SQLite would choose by itself are the wrong ones. */
 export class RunSearch {
   readonly #stored: StoredRows;
@@ -22,7 +35,56 @@ export class RunSearch {
       .slice(0, limit);
   }
 
-  #rowsBy(filter: RunFilter, limit: number): readonly StoredRun[] {
+  /**
+   * As `newest`, where what is asked for may stand in no index: then runs are looked through in parts, and others have their `turn` in
+   * between. One that moves to another state meanwhile is told once.
+   */
+  async found(
+    { open, ...filter }: RunFilter,
+    limit: number,
+    turn: () => Promise<void>,
+  ): Promise<readonly StoredRun[]> {
+    const { key, orderKey, version, planHash } = filter;
+    if (key !== undefined || (orderKey ?? version ?? planHash) === undefined)
+      return this.newest({ ...filter, ...(open && { open }) }, limit);
+    if (open !== true) return this.#inParts(filter, limit, turn);
+    const found = new Map<number, StoredRun>();
+    for (const state of openStates)
+      if (filter.state === undefined || state === filter.state)
+        for (const row of await this.#inParts({ ...filter, state }, limit, turn)) found.set(row.seq, row);
+    return [...found.values()].toSorted((a, b) => b.seq - a.seq).slice(0, limit);
+  }
+
+  async #inParts(filter: RunFilter, limit: number, turn: () => Promise<void>): Promise<readonly StoredRun[]> {
+    const lowest = this.#lowest(filter);
+    if (lowest === undefined) return [];
+    const by =
+      filter.state !== undefined &&
+      filter.state !== 'succeeded' &&
+      (filter.pipeline === undefined || this.#isRare(filter.state))
+        ? ({ state: filter.state } as const)
+        : ({ pipeline: filter.pipeline } as const);
+    const found: StoredRun[] = [];
+    for (let before = this.#lastSeq() + 1; before > lowest; ) {
+      const from = Math.max(lowest, this.#partBelow(by, before));
+      found.push(...this.#rowsBy(filter, limit - found.length, { by, from, before }));
+      before = from;
+      if (found.length >= limit) break;
+      if (before > lowest) await turn();
+    }
+    return found;
+  }
+
+  /** The number from which on a part reaches up to `before`. */
+  #partBelow({ state, pipeline }: Base, before: number): number {
+    if (state === undefined && pipeline === undefined) return before - PART;
+    const [column, value, more] =
+      state === undefined ? ['pipeline', pipeline!, ''] : ['state', state, "AND state <> 'succeeded'"];
+    const sql = `SELECT seq FROM runs WHERE ${column} = ? ${more} AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ${PART - 1}`;
+    return this.#stored.read.rows<{ seq: number }>(sql, value, before)[0]?.seq ?? 0;
+  }
+
+  #rowsBy(filter: RunFilter, limit: number, part?: Part): readonly StoredRun[] {
     const conditions: string[] = [];
     const values: (string | number)[] = [];
     const add = (condition: string, value: string | number | undefined): void => {
@@ -32,9 +94,12 @@ export class RunSearch {
     };
     // Of a pipeline with millions of runs the few in such a state are found by the state; SQLite, which counts nothing, would go by
     // the pipeline.
-    const isByState = filter.key === undefined && filter.orderKey === undefined && this.#isRare(filter.state);
+    const isByState =
+      part === undefined
+        ? filter.key === undefined && filter.orderKey === undefined && this.#isRare(filter.state)
+        : part.by.state !== undefined;
     add(isByState ? '+pipeline = ?' : 'pipeline = ?', filter.pipeline);
-    add('state = ?', filter.state);
+    add(part !== undefined && !isByState ? '+state = ?' : 'state = ?', filter.state);
     for (const [kind, column, name] of [
       ['key', 'key', filter.key],
       ['order', 'order_key', filter.orderKey],
@@ -48,11 +113,13 @@ export class RunSearch {
     if (filter.state !== undefined && filter.state !== 'succeeded') conditions.push(`state <> 'succeeded'`);
     add('version = ?', filter.version);
     add('plan_hash = ?', filter.planHash);
-    if (filter.version !== undefined || filter.planHash !== undefined) {
-      // No run is older than the plan that it keeps to; a version that never was has none.
-      const since = this.#firstStored(filter);
-      if (since === undefined) return [];
-      add('seq >= ?', this.#seqAt(since - CLOCK_SLACK_MS));
+    if (part !== undefined) {
+      add('seq >= ?', part.from);
+      add('seq < ?', part.before);
+    } else {
+      const lowest = this.#lowest(filter);
+      if (lowest === undefined) return [];
+      if (lowest > 0) add('seq >= ?', lowest);
     }
     const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
     return this.#stored.read.rows<StoredRun>(
@@ -60,6 +127,13 @@ export class RunSearch {
       ...values,
       limit,
     );
+  }
+
+  /** No run is older than the plan that it keeps to; a version that never was has none. */
+  #lowest(filter: RunFilter): number | undefined {
+    if (filter.version === undefined && filter.planHash === undefined) return 0;
+    const since = this.#firstStored(filter);
+    return since === undefined ? undefined : this.#seqAt(since - CLOCK_SLACK_MS);
   }
 
   /** When the first of the plans was stored that a filter names. */
@@ -108,12 +182,14 @@ export class RunSearch {
     );
   }
 
+  #lastSeq(): number {
+    return Number(this.#stored.read.rows<{ n: number | null }>('SELECT max(seq) AS n FROM runs')[0]?.n ?? 0);
+  }
+
   /** A number that no run accepted at or after `ms` is below. */
   #seqAt(ms: number): number {
     let low = 0;
-    let high = Number(
-      this.#stored.read.rows<{ n: number | null }>('SELECT max(seq) AS n FROM runs')[0]?.n ?? 0,
-    );
+    let high = this.#lastSeq();
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const row = this.#stored.read.rows<{ accepted_at: number }>(
@@ -127,6 +203,8 @@ export class RunSearch {
   }
 }
 
+/** Runs that are looked through before others get their turn. */
+const PART = 5_000;
 /** Looked through in some 25 ms, each on a page of its own, where none of them is of the pipeline that is asked for. */
 const RARE_MAX = 5_000;
 /** The clock of a machine may be set back: runs are looked for that much earlier than asked. */

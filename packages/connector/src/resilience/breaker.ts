@@ -66,6 +66,13 @@ export class Breaker {
     return restMs > 0 ? restMs : undefined;
   }
 
+  /** Would a call be let through now? Takes no turn. */
+  get isPassable(): boolean {
+    if (this.#declared === undefined || this.#state === 'closed') return true;
+    if (this.#state === 'open') return this.refusal() === undefined;
+    return this.#round.calls + this.#round.underWay < this.#declared.probes;
+  }
+
   /** A turn for a call, which ends it, when it is let through now; `full`: all probes are under way. */
   enter(): BreakerTurn | 'open' | 'full' {
     const declared = this.#declared;

@@ -464,6 +464,88 @@ describe('calls in flight', () => {
   });
 });
 
+describe('a quota that processes share', () => {
+  /** So many calls in all, then a wait; `taken` counts them. */
+  function storeOf(calls: number, waitMs = 60_000) {
+    const store = {
+      taken: 0,
+      take: async () => {
+        if (store.taken >= calls) return waitMs;
+        store.taken++;
+        return 0;
+      },
+    };
+    return store;
+  }
+
+  it('counts a call as it leaves its line, and none that was called off there', async () => {
+    const store = storeOf(10);
+    const { promise: stalled, resolve } = Promise.withResolvers<CallResult>();
+    const test = guarded(
+      { inFlightMax: 1, rateLimit: { quota: 10, windowMs: 60_000, key: 'account', headers: [] } },
+      (call) => (call === 1 ? stalled : fine),
+      { quota: { store, account: 'a', share: 0.5 } },
+    );
+    const first = test.call();
+    const controller = new AbortController();
+    const second = test.call({ signal: controller.signal });
+    const third = test.call();
+    await sleep(systemClock, 20);
+    expect(store.taken, 'two stand in a line').toBe(1);
+    controller.abort();
+    await second;
+    resolve(fine);
+    expect([await first, await third]).toEqual([fine, fine]);
+    expect(store.taken).toBe(2);
+    expect(test.sent).toHaveLength(2);
+  });
+
+  it('keeps no place in flight while it waits for a window, and is sent in that', async () => {
+    const store = storeOf(1, 50);
+    const test = guarded(
+      { inFlightMax: 1, rateLimit: { quota: 1, windowMs: 1_000, key: 'account', headers: [] } },
+      () => fine,
+      { quota: { store, account: 'a', share: 1 } },
+    );
+    expect(await test.call()).toBe(fine);
+    const waiting = test.call();
+    await sleep(systemClock, 10);
+    expect(test.transport.state()).toMatchObject({ inFlight: 0, waiting: 1 });
+    store.taken = 0;
+    expect(await waiting).toBe(fine);
+    store.taken = 1;
+    expect(await test.call({}, 20)).toMatchObject({
+      postponed: true,
+      failure: { code: 'CONNECTION_QUOTA_SPENT', delivery: 'notSent' },
+    });
+    expect(test.transport.state()).toMatchObject({ inFlight: 0, waiting: 0 });
+  });
+
+  it('is asked of nobody while a breaker is open, and a breaker that opens meanwhile lets nothing through', async () => {
+    const asked: (() => void)[] = [];
+    const breaker = { failureRate: 0.5, windowMs: 60_000, minimum: 2, openForMs: 60_000, probes: 1 };
+    const store = {
+      take: () => new Promise<number>((answer) => asked.push(() => answer(0))),
+    };
+    const test = guarded(
+      { breaker, rateLimit: { quota: 10, windowMs: 60_000, key: 'account', headers: [] } },
+      () => trouble,
+      { quota: { store, account: 'a', share: 1 } },
+    );
+    const calls = [test.call(), test.call(), test.call()];
+    await sleep(systemClock, 10);
+    asked[0]!();
+    asked[1]!();
+    await Promise.all(calls.slice(0, 2));
+    expect(test.transport.state().breaker).toBe('open');
+    asked[2]!();
+    expect(await calls[2]).toMatchObject({ postponed: true, failure: { code: 'CONNECTION_BREAKER_OPEN' } });
+    expect(await test.call()).toMatchObject({ postponed: true });
+    expect(asked).toHaveLength(3);
+    expect(test.sent).toHaveLength(2);
+  });
+});
+
 describe('a transport that never answers', () => {
   const never = (): Promise<CallResult> => new Promise(() => {});
   const stuck = {

@@ -156,7 +156,8 @@ export function guardedTransport(
     let isSent = false;
     let turn: BreakerTurn | undefined;
     let result: CallResult | undefined;
-    const release = await bulkhead.enter(untilMs, request.signal);
+    let isCounted = !quota.isShared;
+    let release = await bulkhead.enter(untilMs, request.signal);
     try {
       if (release === undefined) return postponed(busyFailure());
       for (;;) {
@@ -164,6 +165,22 @@ export function guardedTransport(
           const held = await quota.held(untilMs, request.signal);
           if (held !== undefined) return postponed(quotaFailure(held));
           // Another answer may have come since.
+          continue;
+        }
+        if (!isCounted && breaker.isPassable) {
+          // For all processes it is counted as late as may be: taken before it stood in lines, a place would be of a window that is over by then.
+          const waitMs = await quota.share();
+          isCounted = waitMs === 0;
+          // The store takes its time as well.
+          if (clock.steady() > untilMs) return postponed(quotaFailure(waitMs));
+          // Others may have opened the breaker meanwhile, or been asked to leave the other side alone.
+          if (isCounted) continue;
+          // Who waits for a window is in nobody's way.
+          release();
+          release = undefined;
+          if (!(await quota.waits(waitMs, untilMs, request.signal))) return postponed(quotaFailure(waitMs));
+          release = await bulkhead.enter(untilMs, request.signal);
+          if (!release) return postponed(busyFailure());
           continue;
         }
         const entered = breaker.enter();

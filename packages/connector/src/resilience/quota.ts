@@ -62,6 +62,16 @@ export class Quota {
     return Math.round(this.#clock.now() - (this.#clock.steady() - this.#heldSinceMs));
   }
 
+  /** Several processes share it: a place is taken with `share`, as the last thing before a call is made. */
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
+  /** Takes a place where all processes are counted; the milliseconds to wait where there is none. It is not given back. */
+  share(): Promise<number> {
+    return this.#shared?.take() ?? Promise.resolve(0);
+  }
+
   /**
    * Waits for a place in the quota, which is to be left; resolves to the milliseconds still to wait when it would come too late: later
    * than `untilMs` of `steady`.
@@ -69,9 +79,9 @@ export class Quota {
   async take(untilMs: number, signal: AbortSignal | undefined): Promise<number | undefined> {
     for (;;) {
       const holdMs = this.#holdMs();
-      const waitMs = holdMs > 0 ? holdMs : ((await this.#shared?.take()) ?? this.#own?.take() ?? 0);
+      const waitMs = holdMs > 0 ? holdMs : (this.#own?.take() ?? 0);
       if (waitMs === 0) return undefined;
-      if (!(await this.#waits(waitMs, untilMs, signal))) return waitMs;
+      if (!(await this.waits(waitMs, untilMs, signal))) return waitMs;
     }
   }
 
@@ -85,7 +95,7 @@ export class Quota {
     for (;;) {
       const holdMs = this.#holdMs();
       if (holdMs <= 0) return undefined;
-      if (!(await this.#waits(holdMs, untilMs, signal))) return holdMs;
+      if (!(await this.waits(holdMs, untilMs, signal))) return holdMs;
     }
   }
 
@@ -106,7 +116,8 @@ export class Quota {
     return this.#heldUntilMs - this.#clock.steady();
   }
 
-  async #waits(waitMs: number, untilMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+  /** `false`: it would be over too late, or the caller has given up. */
+  async waits(waitMs: number, untilMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     if (signal?.aborted || this.#clock.steady() + waitMs > untilMs) return false;
     this.#waiting++;
     await sleep(this.#clock, waitMs, signal);

@@ -228,6 +228,47 @@ describe('not everybody may approve:', () => {
     expect(await decide(asked!.runId, 'approve', 'ben')).toEqual({ ok: true });
   });
 
+  test('whoever started the run cannot whose event began with what started it, also where that was held before', async () => {
+    const child = childPlan({ steps: [approve('consent', { except: { requester: true } })] });
+    const emitting = planFor({
+      pipeline: 'emitting',
+      trigger: { manual: true, input: { type: 'object' } },
+      steps: [
+        step('emit', 'tell', { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } }),
+      ],
+    });
+    const { events } = emitting;
+    const hearing = (version: number, member: string) =>
+      planFor({
+        pipeline: 'hearing',
+        version,
+        trigger: { event: 'shop.shipped' },
+        events: {
+          ...events,
+          'shop.shipped': { ...events['shop.shipped']!, payload: { type: 'object', required: [member] } },
+        },
+        steps: [run('below', child)],
+      });
+    bench = await openBench(emitting, hearing(1, 'id'), child);
+    await bench.runtime.trigger('emitting', { id: 'a' }, 'ana');
+    await bench.runtime.idle();
+    await bench.runtime.activate(hearing(2, 'parcel'));
+    await bench.runtime.trigger('emitting', { id: 'b' }, 'ben');
+    await bench.runtime.idle();
+    await bench.runtime.activate(hearing(3, 'id'));
+    await bench.runtime.recheck({ apply: true }, 'cas', 'mended');
+    await bench.runtime.idle();
+    const asked = bench.runtime.approvals();
+    expect(asked).toMatchObject([
+      { pipeline: 'child', except: ['ana'] },
+      { pipeline: 'child', except: ['ben'] },
+    ]);
+    expect(await decide(asked[0]!.runId, 'approve', 'ana')).toMatchObject({
+      code: 'APPROVAL_ACTOR_EXCEPTED',
+    });
+    expect(await decide(asked[0]!.runId, 'approve', 'ben')).toEqual({ ok: true });
+  });
+
   test('nobody is the requester where an event started it', async () => {
     const runId = await ordered({ steps: [approve('consent', { except: { requester: true } })] });
     expect(bench.runtime.approvals()[0]).not.toHaveProperty('except');

@@ -182,14 +182,16 @@ export class StoredRows {
     });
   }
 
-  /** The person who started the run, or the run above all that started it. */
+  /**
+   * The person who started the run, or the run above all that started it; where an event did that some run emitted, who started the first run of that
+   * chain: by whose id all that follows is correlated.
+   */
   requesterOf(seq: number): string | undefined {
-    const source = this.read
-      .of(
-        'SELECT source FROM events WHERE seq = (SELECT event_seq FROM runs WHERE seq = coalesce((SELECT root_seq FROM children WHERE run_seq = ?1), ?1))',
-      )
-      .get(seq)?.['source'];
-    return String(source).startsWith(PERSON) ? String(source).slice(PERSON.length) : undefined;
+    const above = this.read
+      .of(`${STARTED} WHERE r.seq = coalesce((SELECT root_seq FROM children WHERE run_seq = ?1), ?1)`)
+      .get(seq);
+    const first = () => this.read.of(`${STARTED} WHERE r.run_id = ?`).get(String(above?.['correlation_id']));
+    return personIn(above) ?? personIn(first());
   }
 
   openings(seq: number): readonly OpeningRow[] {
@@ -257,6 +259,12 @@ export class StoredRows {
 
 /** The source of an event that a person gave: see `trigger`. */
 const PERSON = 'manual:';
+const STARTED = 'SELECT e.source, r.correlation_id FROM runs r JOIN events e ON e.seq = r.event_seq';
+
+function personIn(started: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const source = String(started?.['source']);
+  return source.startsWith(PERSON) ? source.slice(PERSON.length) : undefined;
+}
 
 type StoredNames = Pick<StoredRun, 'seq' | 'step' | 'key' | 'order_key' | 'salt'>;
 

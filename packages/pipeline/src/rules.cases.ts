@@ -984,7 +984,10 @@ export const ruleCases = {
     ),
   },
   'approval-excepts-nobody': {
-    fires: pipeline('by: finance, within', 'by: finance, except: [requester], within'),
+    fires: {
+      ...pipeline('by: finance, within', 'by: finance, except: [requester], within'),
+      ...TWO_OPERATORS,
+    },
     on: 'requester',
     silent: { ...pipeline('  - id: charge\n', `${SECOND_APPROVAL}  - id: charge\n`), ...TWO_OPERATORS },
   },

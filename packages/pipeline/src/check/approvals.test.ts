@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { CONFIG, type Edits, PIPELINE, swap, testWorkspace } from '../test-workspace.ts';
+import {
+  CHILD,
+  CONFIG,
+  childPipeline,
+  type Edits,
+  PIPELINE,
+  secondPipeline,
+  swap,
+  testWorkspace,
+} from '../test-workspace.ts';
 
 const operators = (...all: readonly string[]): Edits => ({
   [CONFIG]: swap('kind: Workspace', `kind: Workspace\nserver: { operators: [${all.join(', ')}] }`),
@@ -57,4 +66,28 @@ test('one who approves where nobody else can is kept out of nothing else', async
   expect(await messages('platform', operators(FINN, operator('ada')))).toEqual([
     '`second` needs 1 of platform, and 1 decides for it (ada), of whom 1 may be excepted',
   ]);
+});
+
+test('a requester is there where a chain of pipelines leads from one that a person starts', async () => {
+  const shipped = (except: string): string =>
+    secondPipeline(
+      `  - { id: again, approve: { by: finance, within: 4h, onExpiry: reject, show: none, except: [${except}] } }`,
+    );
+  const excepts = async (edits: Edits) =>
+    (
+      await testWorkspace({
+        'pipelines/parcel-left.pipeline.yaml': shipped('requester'),
+        ...operators(FINN, PAT),
+        ...edits,
+      })
+    ).diagnostics
+      .filter(({ code }) => code === 'approval-excepts-nobody')
+      .map(({ message }) => message);
+  expect(await excepts({})).toEqual([
+    '`news.orderShipped` starts this pipeline, and nothing that a person starts publishes it, so nobody is the requester',
+  ]);
+  const told =
+    "  - { id: tell, emit: news.orderShipped, with: { orderId: '${ event.reference }', parcelId: p, version: 1 } }\n";
+  const byHand = { [CHILD]: childPipeline.replace('steps:\n', `steps:\n${told}`) };
+  expect(await excepts(byHand)).toEqual([]);
 });

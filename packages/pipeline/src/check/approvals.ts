@@ -1,7 +1,14 @@
-import { type Diagnostic, didYouMean } from '@tenon/model';
+import { type Diagnostic, didYouMean, type Location } from '@tenon/model';
 import type { Operator } from '../load/config.ts';
 import { diagnostic } from '../rules.ts';
-import { type ApproveSpec, innerSteps, type Located, type StepSpec } from '../spec/pipeline-spec.ts';
+import {
+  type ApproveSpec,
+  allSteps,
+  innerSteps,
+  type Located,
+  type StepSpec,
+} from '../spec/pipeline-spec.ts';
+import type { PipelineFacts } from './facts.ts';
 import type { PipelineModel } from './model.ts';
 
 type Before = ReadonlyMap<string, ApproveSpec>;
@@ -29,40 +36,62 @@ export function checkApprovals(model: PipelineModel): Diagnostic[] {
 }
 
 function checkApproval(model: PipelineModel, step: ApproveSpec, before: Before): Diagnostic[] {
-  const unknown = (step.except ?? []).flatMap((name) => checkExcepted(model, name, before));
+  const unknown = (step.except ?? []).flatMap((name) => checkExcepted(name, before));
   const reach = unknown.length > 0 ? [] : checkReach(model, step, before);
   return [...unknown, ...checkSilence(step), ...reach];
 }
 
 const STEPS = 'steps.';
+const REQUESTER = 'requester';
 
-function checkExcepted(
-  { spec }: PipelineModel,
-  { value, at }: Located<string>,
-  before: Before,
-): Diagnostic[] {
-  const told = (message: string, fix?: string, meant?: string): Diagnostic[] => [
-    diagnostic('approval-excepts-nobody', {
-      message,
-      at,
-      subject: value,
-      ...(fix !== undefined && { fix }),
-      ...(meant !== undefined && { misspelt: { name: value, meant } }),
-    }),
-  ];
-  if (value === 'requester')
-    return spec.trigger?.kind === 'manual'
-      ? []
-      : told(
-          'an event starts this pipeline, so no person is the requester',
-          'take it away; only a `manual` pipeline is started by a person, or by a run that a person started',
-        );
+function checkExcepted({ value, at }: Located<string>, before: Before): Diagnostic[] {
+  // Whether there is one all pipelines together say: see `checkRequesters`.
+  if (value === REQUESTER) return [];
   if (!value.startsWith(STEPS) || before.has(value.slice(STEPS.length))) return [];
   const near = didYouMean(
     value,
     [...before.keys()].map((id) => STEPS + id),
   );
-  return told(`\`${value}\` is no approval that comes before this one`, undefined, near);
+  return [
+    diagnostic('approval-excepts-nobody', {
+      message: `\`${value}\` is no approval that comes before this one`,
+      at,
+      subject: value,
+      ...(near !== undefined && { misspelt: { name: value, meant: near } }),
+    }),
+  ];
+}
+
+/** Where approvals of a pipeline that an event starts keep its requester out. */
+export function requestersOf({ spec }: PipelineModel): readonly Location[] {
+  if (spec.trigger?.kind !== 'event') return [];
+  return allSteps(spec.steps).flatMap((step) =>
+    step.kind === 'approve'
+      ? (step.except ?? []).flatMap(({ value, at }) => (value === REQUESTER ? [at] : []))
+      : [],
+  );
+}
+
+/** Of a pipeline that an event starts a person is the requester where a chain of pipelines that publish or run leads to it from one that persons start. */
+export function checkRequesters(pipelines: readonly PipelineFacts[]): Diagnostic[] {
+  const begun = new Set(pipelines.filter(({ isManual }) => isManual));
+  for (const { causes, runs } of begun)
+    for (const to of pipelines) {
+      const isTold = causes.some(({ event, isEmitted }) => isEmitted && event === to.trigger?.event);
+      if (isTold || runs.some(({ pipeline }) => pipeline === to.pipeline)) begun.add(to);
+    }
+  return pipelines.flatMap((one) =>
+    begun.has(one)
+      ? []
+      : (one.requesters ?? []).map((at) =>
+          diagnostic('approval-excepts-nobody', {
+            message: `\`${one.trigger?.event ?? 'an event'}\` starts this pipeline, and nothing that a person starts publishes it, so nobody is the requester`,
+            at,
+            subject: `${one.pipeline} ${REQUESTER}`,
+            fix: 'take it away; a person starts `manual` pipelines, what those run, and what begins with an event that they publish',
+          }),
+        ),
+  );
 }
 
 function checkSilence({ id, count, except, onExpiry, at }: ApproveSpec): Diagnostic[] {
@@ -120,7 +149,7 @@ function outOf(
   const names = new Set(may.map(({ name }) => name));
   const each = except.map(({ value }) => {
     // Only an operator starts runs.
-    if (value === 'requester')
+    if (value === REQUESTER)
       return operators.length === 0 || may.some(({ role }) => role === 'operator') ? 1 : 0;
     const earlier = before.get(value.slice(STEPS.length));
     if (!earlier?.by) return 0;

@@ -1,5 +1,6 @@
 import { isObject, type Location } from '@tenon/model';
 import { allSteps, innerSteps, type StepSpec, type Tier } from '../spec/pipeline-spec.ts';
+import { requestersOf } from './approvals.ts';
 import { calledOver } from './called-over.ts';
 import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
 import type { DataCheck } from './data.ts';
@@ -19,6 +20,10 @@ export interface PipelineFacts {
   readonly owner: string;
   /** The event that starts it. */
   readonly trigger?: EventUse;
+  /** Persons start it. */
+  readonly isManual?: true;
+  /** Where its approvals keep out who started it, though an event does. */
+  readonly requesters?: readonly Location[];
   /** Where it reads over which connection that event came. */
   readonly connectionRead?: Location;
   readonly causes: readonly Cause[];
@@ -117,6 +122,7 @@ export function factsOf(model: PipelineModel, data: DataCheck): PipelineFacts {
       : [],
   );
   const unapproved = unapprovedOf(model);
+  const requesters = requestersOf(model);
   const { tier, limits, slo } = spec;
   // What a repair starts is started by a person's word, as a run of its own.
   if (spec.reconciliation)
@@ -158,6 +164,8 @@ export function factsOf(model: PipelineModel, data: DataCheck): PipelineFacts {
       at: step.call.at,
     })),
     ...(trigger && { trigger }),
+    ...(spec.trigger?.kind === 'manual' && { isManual: true as const }),
+    ...(requesters.length > 0 && { requesters }),
     ...(connectionRead && { connectionRead }),
     causes: causesOf(model, order),
     waits,

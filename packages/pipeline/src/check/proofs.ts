@@ -2,7 +2,7 @@ import { compareText, type Diagnostic } from '@tenon/model';
 import type { Workspace } from '../workspace.ts';
 import { checkAccounts, checkAccountsOfSteps, checkConnectionless } from './accounts.ts';
 import { checkAddresses } from './addresses.ts';
-import { checkApprovals } from './approvals.ts';
+import { checkApprovals, checkRequesters } from './approvals.ts';
 import { checkBasedOn } from './based-on.ts';
 import { checkBranches } from './branches.ts';
 import { checkEffects } from './effects.ts';
@@ -99,6 +99,7 @@ export function workspaceProofs(
     ...checkLoops(sorted),
     ...checkRuns(sorted),
     ...checkConnectionless(sorted),
+    ...checkRequesters(sorted),
     ...checkPrivilege(sorted, workspace, isSound),
     ...checkAddresses(sorted, workspace),
   ];

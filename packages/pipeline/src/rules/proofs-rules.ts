@@ -711,7 +711,7 @@ export const proofsRules = {
     severity: 'error',
     title: 'an approval keeps somebody out who is not there',
     why: 'It looks as if two persons were apart, and nobody is kept from being both.',
-    fix: 'name an `approve` step that comes before it, `steps.<id>`, or `requester` in a pipeline that a person starts',
+    fix: 'name an `approve` step that comes before it, `steps.<id>`, or `requester` in a pipeline that a person starts, by hand or by one that publishes what begins it',
     example: {
       bad: 'trigger: { event: shop.orderPaid }\nsteps: [{ id: approval, approve: { by: finance, except: [requester], … } }]',
       good: 'trigger: { manual: { input: … } }\nsteps: [{ id: approval, approve: { by: finance, except: [requester], … } }]',

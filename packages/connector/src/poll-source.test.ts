@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { operationPlan } from './http/fault-server.testing.ts';
 import type { PaginationManifest } from './manifest.ts';
 import { pollSource } from './poll-source.ts';
+import { guardedTransport } from './resilience/guarded-transport.ts';
 import type { IncomingMessage, Settlement, SourceState } from './source.ts';
 import { manualClock } from './source-loop.testing.ts';
 import type { PollPlan, SourcePlan } from './source-plan.ts';
@@ -106,6 +107,33 @@ function world(
 }
 
 describe('a poll', () => {
+  it('that is never answered ends, says so, and is begun again', async () => {
+    let calls = 0;
+    let guard: Transport | undefined;
+    const { clock, states, reports, start } = world([], {}, {}, (request) => guard!.call(request));
+    const inner: Transport = {
+      call: () => {
+        calls++;
+        return new Promise(() => {});
+      },
+      close: async () => {},
+    };
+    const policy = { timeoutMs: 1_000, inFlightMax: 1, failures: [] };
+    guard = guardedTransport(inner, policy, { clock, connection: 'crm', grants: 'all' });
+    const source = start();
+    await turns();
+    clock.advance(operationPlan().timeoutMs + 15_000);
+    await turns();
+    expect(states.at(-1)).toBe('connecting');
+    expect(reports.at(-1)).toContain('the transport of connection crm did not answer');
+    clock.advance(1_000);
+    await turns();
+    expect(calls).toBe(2);
+    const stopped = source.stop();
+    clock.advance(operationPlan().timeoutMs + 15_000);
+    await stopped;
+  });
+
   it('delivers each item once, follows the pages, and stores the cursor with the furthest', async () => {
     const { stored, asked, state, start } = world([item('a', 3), item('b', 1), item('c', 2)]);
     const source = start();

@@ -3,9 +3,10 @@ import { fromPointer, isObject, type Json, type JsonObject } from '@tenon/model'
 import type { CallStep } from '@tenon/pipeline';
 import { stepIdOf } from '@tenon/runtime/drill';
 import { SECRET_CANARY } from '../trial-connection.ts';
+import type { MadeEffect } from './calls.ts';
 import type { DrillParts, Start } from './parts.ts';
 import type { DrillCode } from './rules.ts';
-import type { MadeEffect, Outcome } from './trial.ts';
+import type { Outcome } from './trial.ts';
 
 /** A promise that a run broke. */
 export interface Broken {

@@ -1,6 +1,7 @@
+import type { MadeEffect } from './calls.ts';
 import type { DrillReport } from './drill.ts';
 import type { drillRules } from './rules.ts';
-import type { MadeEffect, Outcome } from './trial.ts';
+import type { Outcome } from './trial.ts';
 
 /**
  * For every code, what is done to a sound run of `subscription-upgraded` (or to one that is undone as its last call is refused) so that it breaks the

@@ -1,8 +1,9 @@
 import { stepIdOf } from '@tenon/runtime/drill';
+import type { SeenCall } from './calls.ts';
 import { type CallFault, callFaults } from './faults.ts';
 import type { DrillParts } from './parts.ts';
 import type { FaultPlace, Schedule } from './schedule.ts';
-import type { Outcome, SeenCall } from './trial.ts';
+import type { Outcome } from './trial.ts';
 
 const ONCE_IN_EFFECTS: readonly CallFault[] = [
   'unavailable',

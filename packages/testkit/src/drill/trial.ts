@@ -1,8 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type CallRequest, type CallResult, guardedTransport, type Transport } from '@tenon/connector';
-import { type JsonObject, type SteadyClock, seededRandom } from '@tenon/model';
-import type { PlanStep } from '@tenon/pipeline';
+import type { JsonObject } from '@tenon/model';
 import type {
   DeadLetter,
   ForwardFix,
@@ -11,36 +7,14 @@ import type {
   RunDetail,
   RunSummary,
   Runtime,
-  RuntimeOptions,
 } from '@tenon/runtime';
-import { emptyFile, inlineCommitter, memoryFolder, openRuntimeWith, stepIdOf } from '@tenon/runtime/drill';
+import { stepIdOf } from '@tenon/runtime/drill';
+import { Calls, type MadeEffect, type SeenCall, UNDOING } from './calls.ts';
 import type { DrillClock } from './drill-clock.ts';
 import { scopeOf, signalFor } from './made-events.ts';
 import type { DrillParts, Start } from './parts.ts';
-import type { PeerEffect } from './peer.ts';
-import type { CallPurpose, Schedule } from './schedule.ts';
-
-/** One call as it was made. */
-export interface SeenCall {
-  readonly pipeline: string;
-  /** Place of the step, without `compensate:`. */
-  readonly step: string;
-  readonly purpose: CallPurpose;
-  readonly connection: string;
-  readonly operation: string;
-  readonly key?: string;
-  readonly traceparent: string;
-  readonly atMs: number;
-  readonly input: JsonObject;
-  /** What came of it; absent while it goes on, and where the process died. */
-  result?: CallResult;
-}
-
-/** A change in another system, and the call that made it. */
-export interface MadeEffect extends PeerEffect {
-  readonly connection: string;
-  readonly call?: SeenCall;
-}
+import { Processes } from './processes.ts';
+import type { Schedule } from './schedule.ts';
 
 export interface Waiting {
   readonly doubts: readonly InDoubtEntry[];
@@ -81,8 +55,6 @@ const QUIET_TURNS = 24;
 const MOVES_MAX = 20_000;
 /** Longer than any approval, retention of a key or wait is likely to be. */
 const HORIZON_MS = 45 * 24 * 3_600_000;
-/** Looks of the runtime at what is stuck: one of them is no news. */
-const WATCH_MS = 12 * 24 * 3_600_000;
 const KILLED_MS = 3_600_000;
 /** The source of an event that comes over no connection. */
 const NOWHERE = 'drill:event';
@@ -95,16 +67,9 @@ export class Trial {
   readonly #start: Start;
   readonly #schedule: Schedule;
   readonly #clock: DrillClock;
-  readonly #folder: string;
-  readonly #calls: SeenCall[] = [];
+  readonly #processes: Processes;
+  readonly #calls: Calls;
   readonly #entries: LedgerEntry[] = [];
-  readonly #letGo: (() => Promise<void>)[] = [];
-  #file: string;
-  #life = 0;
-  /** Resolves when the process that is up now dies. */
-  #death = Promise.withResolvers<void>();
-  #runtime!: Runtime;
-  #opening: Promise<void> | undefined;
   #moves = 0;
   #batches = 0;
   /** How many there were before the event came. */
@@ -125,17 +90,27 @@ export class Trial {
     this.#start = start;
     this.#schedule = schedule;
     this.#clock = parts.clock;
-    this.#folder = mkdtempSync(join(memoryFolder(), 'tenon-drill-'));
-    this.#file = join(this.#folder, 'runtime.db');
+    this.#calls = new Calls(parts, schedule, (at, nth) => {
+      this.#moves++;
+      this.#maybeCrash(at, nth);
+    });
+    this.#processes = new Processes(this.#clock, parts.regionOf, {
+      entry: (entry) => this.#noticed(entry),
+      batch: () => {
+        this.#moves++;
+        this.#batches++;
+        if (this.#begun !== undefined) this.#maybeCrash('batch', this.#batches - this.#begun.batches);
+      },
+      transport: (...process) => this.#calls.transport(...process),
+    });
   }
 
   async run(): Promise<Outcome> {
     this.#clock.begin();
     for (const [name, peer] of this.#parts.peers) peer.begin(this.#start.rows[name] ?? {});
-    writeFileSync(this.#file, emptyFile());
     const beganAtMs = this.#clock.now();
     try {
-      await this.#open();
+      await this.#processes.open();
       for (const { plan } of this.#parts.plans) await this.#runtime.activate(plan);
       this.#begun = { entries: this.#entries.length, batches: this.#batches };
       const refused = await this.#deliver('delivery-1');
@@ -148,8 +123,13 @@ export class Trial {
       const outcome = this.#outcome(beganAtMs, refused);
       return outcome.waiting.doubts.length > 0 ? await this.#settled(outcome) : outcome;
     } finally {
-      await this.#close();
+      await this.#processes.close();
     }
+  }
+
+  /** Of the process that is up. */
+  get #runtime(): Runtime {
+    return this.#processes.runtime;
   }
 
   #outcome(beganAtMs: number, refused: string | undefined): Outcome {
@@ -160,8 +140,8 @@ export class Trial {
       run,
       entries: this.#entries.slice(this.#begun?.entries),
       batches: this.#batches - (this.#begun?.batches ?? 0),
-      calls: [...this.#calls],
-      effects: this.#effects(),
+      calls: [...this.#calls.seen],
+      effects: this.#calls.effects(),
       waiting: {
         doubts: this.#runtime.inDoubt(),
         deadLetters: this.#runtime.deadLetters(),
@@ -173,24 +153,11 @@ export class Trial {
     };
   }
 
-  /** In the order of the calls that made them. */
-  #effects(): MadeEffect[] {
-    const places = new Map(this.#calls.map(({ traceparent }, index) => [traceparent, index]));
-    return [...this.#parts.peers]
-      .flatMap(([connection, peer]) =>
-        peer.effects().map((effect) => {
-          const call = this.#calls[places.get(effect.traceparent) ?? -1];
-          return { connection, ...effect, ...(call && { call }) };
-        }),
-      )
-      .toSorted((a, b) => (places.get(a.traceparent) ?? 0) - (places.get(b.traceparent) ?? 0));
-  }
-
   /** A person looks into the other system and says what is true. */
   async #settled(outcome: Outcome): Promise<Outcome> {
     const verdicts: string[] = [];
     for (const doubt of this.#runtime.inDoubt()) {
-      const effect = this.#effects().findLast(({ call }) => placeOf(call) === doubt.stepId);
+      const effect = this.#calls.effects().findLast(({ call }) => placeOf(call) === doubt.stepId);
       const truth = effect && this.#parts.peers.get(effect.connection)?.answerTo(effect.traceparent);
       const verdict = effect === undefined ? 'redo' : 'confirm';
       const done = await this.#runtime.settle(
@@ -207,13 +174,13 @@ export class Trial {
     }
     await this.#live();
     const run = this.#runId === undefined ? undefined : this.#runtime.run(this.#runId);
-    return { ...outcome, settled: { verdicts, run, effects: this.#effects() } };
+    return { ...outcome, settled: { verdicts, run, effects: this.#calls.effects() } };
   }
 
   /** Why it was refused. */
   async #deliver(deliveryId: string): Promise<string | undefined> {
     const { trigger, pipeline } = this.#parts.loaded.plan;
-    const result = await this.#heard(
+    const result = await this.#processes.heard(
       'manual' in trigger
         ? // What a manual start is given is an object by its schema.
           this.#runtime.trigger(pipeline, this.#start.event as JsonObject, 'drill')
@@ -227,17 +194,12 @@ export class Trial {
     );
     if (result === undefined) {
       // It was never acknowledged, so whoever sent it sends it again.
-      await this.#opening;
+      await this.#processes.opening;
       return this.#deliver(deliveryId);
     }
     if (!result.ok) return result.failure.message;
     this.#runId ??= result.runs.find((run) => run.pipeline === pipeline)?.runId;
     return undefined;
-  }
-
-  /** What a process says; `undefined` when it dies before it does. */
-  #heard<T>(answer: Promise<T>): Promise<T | undefined> {
-    return Promise.race([answer, this.#death.promise.then(() => undefined)]);
   }
 
   /** Until nothing moves any more, whatever time passes. */
@@ -269,18 +231,23 @@ export class Trial {
   /** Until only time, or a person, can move anything. */
   async #rest(): Promise<void> {
     for (;;) {
-      await this.#opening;
+      await this.#processes.opening;
       await Promise.all(this.#meanwhile.splice(0));
-      const life = this.#life;
+      const life = this.#processes.life;
       const runtime = this.#runtime;
-      await this.#heard(Promise.race([runtime.idle(), this.#quiet(life)]));
-      if (life === this.#life && this.#opening === undefined && this.#meanwhile.length === 0) return;
+      await this.#processes.heard(Promise.race([runtime.idle(), this.#quiet(life)]));
+      if (
+        life === this.#processes.life &&
+        this.#processes.opening === undefined &&
+        this.#meanwhile.length === 0
+      )
+        return;
     }
   }
 
   async #quiet(life: number): Promise<void> {
     let moves = this.#moves;
-    for (let quiet = 0; quiet < QUIET_TURNS && life === this.#life; quiet++) {
+    for (let quiet = 0; quiet < QUIET_TURNS && life === this.#processes.life; quiet++) {
       await new Promise((resolve) => setImmediate(resolve));
       if (moves !== this.#moves) quiet = 0;
       moves = this.#moves;
@@ -297,7 +264,9 @@ export class Trial {
         const asked = this.#people.get(place) ?? given.length;
         if (asked > APPROVERS_MAX) continue;
         this.#people.set(place, asked + 1);
-        await this.#heard(this.#runtime.decide(runId, stepId, approvers, `approver-${asked + 1}`, 'a drill'));
+        await this.#processes.heard(
+          this.#runtime.decide(runId, stepId, approvers, `approver-${asked + 1}`, 'a drill'),
+        );
         return true;
       }
     return this.#signal();
@@ -320,150 +289,12 @@ export class Trial {
       const { event, over } = wait.for;
       const named = over === undefined ? undefined : loaded.expression(over, scopeOf(run, own));
       const source = named?.ok ? String(named.value) : (this.#parts.incoming(event)[0] ?? NOWHERE);
-      await this.#heard(this.#runtime.accept({ event, payload, deliveryId: `signal-${step.id}`, source }));
+      await this.#processes.heard(
+        this.#runtime.accept({ event, payload, deliveryId: `signal-${step.id}`, source }),
+      );
       return true;
     }
     return false;
-  }
-
-  async #open(): Promise<void> {
-    const life = this.#life;
-    const isDead = (): boolean => this.#life !== life;
-    const clock: SteadyClock = {
-      now: () => this.#clock.now(),
-      steady: () => this.#clock.steady(),
-      setTimer: (delayMs, fire) => this.#clock.setTimer(delayMs, () => isDead() || fire()),
-    };
-    const options: RuntimeOptions = {
-      file: this.#file,
-      clock,
-      random: seededRandom(life + 1),
-      limits: { watchEveryMs: WATCH_MS },
-      diskFreeBytes: () => 2 ** 40,
-      regionOf: this.#parts.regionOf,
-      transport: (connection) => this.#transport(connection, clock, isDead),
-      onEntry: (entry) => {
-        if (!isDead()) this.#noticed(entry);
-      },
-    };
-    const runtime = await openRuntimeWith(
-      options,
-      (file) => {
-        const committer = inlineCommitter(file);
-        return {
-          ...committer,
-          apply: async (groups) => {
-            if (isDead()) return new Promise(() => {});
-            this.#moves++;
-            this.#batches++;
-            if (this.#begun !== undefined && this.#isDue('batch', this.#batches - this.#begun.batches)) {
-              this.#crash();
-              return new Promise(() => {});
-            }
-            const result = await committer.apply(groups);
-            return isDead() ? new Promise(() => {}) : result;
-          },
-        };
-      },
-      (letGo) => this.#letGo.push(letGo),
-    );
-    if (life === this.#life) this.#runtime = runtime;
-  }
-
-  #transport(connection: string, clock: SteadyClock, isDead: () => boolean): Transport {
-    const peer = this.#parts.peers.get(connection);
-    const policy = this.#parts.policies.get(connection);
-    if (peer === undefined || policy === undefined)
-      throw new Error(`no drill peer for connection ${connection}`);
-    const wire = peer.transport(clock);
-    const inner: Transport = {
-      call: async (request) => {
-        if (isDead()) return new Promise(() => {});
-        const result = await this.#call(connection, wire, request, isDead);
-        return isDead() ? new Promise(() => {}) : result;
-      },
-      close: () => wire.close(),
-    };
-    const guarded = guardedTransport(inner, policy, { clock, connection, grants: 'all' });
-    return {
-      ...guarded,
-      call: async (request) => {
-        const result = await guarded.call(request);
-        return isDead() ? new Promise(() => {}) : result;
-      },
-    };
-  }
-
-  async #call(
-    connection: string,
-    wire: Transport,
-    request: CallRequest,
-    isDead: () => boolean,
-  ): Promise<CallResult> {
-    this.#moves++;
-    const seen = this.#seen(connection, request);
-    this.#calls.push(seen);
-    if (this.#isDue('beforeCall', this.#calls.length)) {
-      this.#crash();
-      return new Promise(() => {});
-    }
-    const struck = this.#faultOf(seen);
-    const peer = this.#parts.peers.get(connection)!;
-    const unstrike = struck && peer.strike(request, struck.fault, struck.calls === 'all');
-    const nth = this.#calls.length;
-    const result = await wire.call(request);
-    unstrike?.();
-    this.#moves++;
-    if (!isDead() && this.#isDue('afterCall', nth)) {
-      this.#crash();
-      return new Promise(() => {});
-    }
-    seen.result = result;
-    return result;
-  }
-
-  #seen(
-    connection: string,
-    { operation, origin, idempotencyKey, traceparent = '', input }: CallRequest,
-  ): SeenCall {
-    const place = origin?.step ?? '';
-    const isUndoing = place.startsWith(UNDOING);
-    const step = isUndoing ? place.slice(UNDOING.length) : place;
-    // What reads on behalf of a step that does something looks for what came of it.
-    const own = this.#stepOf(origin?.pipeline, step);
-    const isOwn = own?.kind === 'call' && own.operation.endsWith(`.${operation.operation}`);
-    const purpose: CallPurpose =
-      operation.effect !== 'read'
-        ? isUndoing
-          ? 'compensation'
-          : 'effect'
-        : isOwn && !isUndoing
-          ? 'read'
-          : 'probe';
-    return {
-      pipeline: origin?.pipeline ?? '',
-      step,
-      purpose,
-      connection,
-      operation: operation.operation,
-      ...(idempotencyKey !== undefined && { key: idempotencyKey }),
-      traceparent,
-      atMs: this.#clock.now(),
-      input,
-    };
-  }
-
-  #stepOf(pipeline: string | undefined, place: string): PlanStep | undefined {
-    return this.#parts.plans.find(({ plan }) => plan.pipeline === pipeline)?.steps.get(stepIdOf(place));
-  }
-
-  /** The fault that strikes a call, if one does. */
-  #faultOf(call: SeenCall): NonNullable<Schedule['faults']>[number] | undefined {
-    return this.#schedule.faults?.find(({ step, purpose, calls }) => {
-      if (step !== call.step || purpose !== call.purpose) return false;
-      const nth = this.#calls.filter((one) => one.step === step && one.purpose === purpose).length;
-      return calls === 'all' || nth <= (calls === 'first' ? 1 : 2);
-    });
   }
 
   #noticed(entry: LedgerEntry): void {
@@ -472,10 +303,7 @@ export class Trial {
     this.#entries.push(entry);
     if (this.#begun === undefined) return;
     const nth = this.#entries.length - this.#begun.entries;
-    if (this.#isDue('entry', nth)) {
-      this.#crash();
-      return;
-    }
+    if (this.#maybeCrash('entry', nth)) return;
     const { cancelAtEntry, killAtEntry } = this.#schedule;
     if (cancelAtEntry !== undefined && nth >= cancelAtEntry && !this.#isCancelled && entry.runId !== '') {
       this.#isCancelled = true;
@@ -499,34 +327,16 @@ export class Trial {
     });
   }
 
-  #isDue(at: NonNullable<Schedule['crash']>['at'], nth: number): boolean {
+  /** Does the process die at this moment? */
+  #maybeCrash(at: NonNullable<Schedule['crash']>['at'], nth: number): boolean {
     const { crash } = this.#schedule;
-    return !this.#isCrashed && crash?.at === at && crash.nth === nth;
-  }
-
-  /** As if the process were killed now: the next one goes on from what is on the disk. */
-  #crash(): void {
+    if (this.#isCrashed || crash?.at !== at || crash.nth !== nth) return false;
     this.#isCrashed = true;
-    this.#life++;
-    this.#death.resolve();
-    this.#death = Promise.withResolvers();
-    const before = this.#file;
-    this.#file = join(this.#folder, `runtime-${this.#life}.db`);
-    for (const suffix of ['', '-wal', '.mark'])
-      if (existsSync(before + suffix)) copyFileSync(before + suffix, this.#file + suffix);
-    this.#opening = this.#open().then(() => {
-      this.#opening = undefined;
-    });
-  }
-
-  async #close(): Promise<void> {
-    this.#life++;
-    for (const letGo of this.#letGo) await letGo().catch(() => {});
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#processes.crash();
+    return true;
   }
 }
 
-const UNDOING = 'compensate:';
 const APPROVERS_MAX = 5;
 const ENDED: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled', 'failed']);
 

@@ -3,7 +3,7 @@ import { type Explored, type ExploreOptions, explore } from './explore.ts';
 import { type Broken, type DrillEnd, endOf, judge } from './judge.ts';
 import { type DrillParts, type DrillSource, partsOf, type Start } from './parts.ts';
 import { type Schedule, UNDISTURBED } from './schedule.ts';
-import { lastRefused, schedulesOf, undoingCrashes } from './schedules.ts';
+import { lastRefused, schedulesOf, undoingCrashes, undoingFaults } from './schedules.ts';
 import { type Outcome, Trial } from './trial.ts';
 
 export interface DrillOptions extends ExploreOptions {
@@ -57,21 +57,30 @@ export async function drill(
   const trials: TrialReport[] = [];
   const seen = new Set<string>();
   for (const { start, outcome: base } of explored.bases) {
-    const tried = async (schedule: Schedule): Promise<Outcome | undefined> => {
+    /** The first way, by step, in which it comes to be undone. */
+    const undoneBy = new Map<string, Schedule>();
+    const isToUndo = ({ calls, schedule }: Outcome): void => {
+      for (const { step, purpose } of calls)
+        if (purpose === 'compensation' && !undoneBy.has(step)) undoneBy.set(step, schedule);
+    };
+    const tried = async (schedule: Schedule): Promise<void> => {
       const isWanted = only === undefined || schedule.name.includes(only);
-      if (!isWanted || seen.has(schedule.name)) return undefined;
+      if (!isWanted || seen.has(schedule.name)) return;
       seen.add(schedule.name);
       const outcome = await new Trial(parts, start, schedule).run();
+      isToUndo(outcome);
       const report = reportOf(outcome, judge(parts, start, outcome));
       trials.push(report);
       onTrial?.(report);
-      return outcome;
     };
     await tried(UNDISTURBED);
-    for (const schedule of schedulesOf(parts, base)) await tried(schedule);
     const refused = lastRefused(parts, base);
     const undone = refused && (await new Trial(parts, start, refused).run());
+    if (undone !== undefined) isToUndo(undone);
+    for (const schedule of schedulesOf(base)) await tried(schedule);
     if (undone !== undefined) for (const schedule of undoingCrashes(undone)) await tried(schedule);
+    for (const [step, schedule] of [...undoneBy])
+      for (const undoing of undoingFaults(step, schedule)) await tried(undoing);
   }
   const { failed } = explored;
   return {

@@ -1,4 +1,3 @@
-import { stepIdOf } from '@tenon/runtime/drill';
 import type { SeenCall } from './calls.ts';
 import { type CallFault, callFaults } from './faults.ts';
 import type { DrillParts } from './parts.ts';
@@ -31,7 +30,7 @@ const ONCE_IN_UNDOING: readonly CallFault[] = ['unavailable', 'lostAfter', 'sile
 const ALWAYS_IN_UNDOING: readonly CallFault[] = ['refused', 'unavailable'];
 
 /** What may happen to a run that otherwise goes as `base` did: each call fails in each way, the process dies at each moment, people act at each. */
-export function schedulesOf(parts: DrillParts, base: Outcome): readonly Schedule[] {
+export function schedulesOf(base: Outcome): readonly Schedule[] {
   const calls = firstOfEach(base.calls);
   return [
     ...calls.flatMap((call) => faultsOf(call)),
@@ -39,7 +38,6 @@ export function schedulesOf(parts: DrillParts, base: Outcome): readonly Schedule
     ...peopleIn(base),
     { name: 'the event comes again under its delivery id', again: 'sameDelivery' },
     { name: 'the event comes again under another delivery id', again: 'otherDelivery' },
-    ...(parts.loaded.plan.onFailure === 'compensate' ? undoingOf(parts, calls) : []),
   ];
 }
 
@@ -80,33 +78,18 @@ function faultsOf(call: SeenCall): readonly Schedule[] {
   ];
 }
 
-/** Each step that is undone when the last call is refused has its own undoing fail, in each way. */
-function undoingOf(parts: DrillParts, calls: readonly SeenCall[]): readonly Schedule[] {
-  const last = calls.filter(({ purpose }) => purpose === 'effect' || purpose === 'read').at(-1);
-  if (last === undefined) return [];
-  const refused: FaultPlace = { step: last.step, purpose: last.purpose, calls: 'all', fault: 'refused' };
-  return calls.flatMap((call) => {
-    const step = parts.loaded.steps.get(stepIdOf(call.step));
-    const isUndone = call.purpose === 'effect' && step?.kind === 'call' && step.compensate !== undefined;
-    if (!isUndone || call.step === last.step) return [];
-    return [
-      ...ONCE_IN_UNDOING.map((fault) => undoing(call, refused, fault, 'first')),
-      ...ALWAYS_IN_UNDOING.map((fault) => undoing(call, refused, fault, 'all')),
-    ];
-  });
-}
-
-function undoing(
-  { step }: SeenCall,
-  refused: FaultPlace,
-  fault: CallFault,
-  calls: 'first' | 'all',
-): Schedule {
-  return {
-    name: `${refused.step} is refused, and as ${step} is undone the system ${callFaults[fault]}${often(calls)}`,
+/** As a step is undone in a run that goes as `schedule` says, that fails in each way. */
+export function undoingFaults(step: string, schedule: Schedule): readonly Schedule[] {
+  const undoing = (fault: CallFault, calls: 'first' | 'all'): Schedule => ({
+    ...schedule,
+    name: `${schedule.name}, and as ${step} is undone the system ${callFaults[fault]}${often(calls)}`,
     step,
-    faults: [refused, { step, purpose: 'compensation', calls, fault }],
-  };
+    faults: [...(schedule.faults ?? []), { step, purpose: 'compensation', calls, fault }],
+  });
+  return [
+    ...ONCE_IN_UNDOING.map((fault) => undoing(fault, 'first')),
+    ...ALWAYS_IN_UNDOING.map((fault) => undoing(fault, 'all')),
+  ];
 }
 
 function faultSchedule({ step, purpose }: SeenCall, fault: CallFault, calls: FaultPlace['calls']): Schedule {

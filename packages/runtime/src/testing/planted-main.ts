@@ -59,7 +59,7 @@ function copied(to: string): string {
 }
 
 /** Plants the bug, runs the simulation on it, and takes it out again. */
-async function judged(copy: string, { name, edits }: PlantedBug): Promise<Verdict> {
+async function judged(copy: string, { name, edits, firstSeed = 1 }: PlantedBug): Promise<Verdict> {
   const before = new Map(edits.map(({ file }) => [file, readFileSync(join(copy, file), 'utf8')]));
   for (const { file, find, replace } of edits) {
     const text = readFileSync(join(copy, file), 'utf8');
@@ -70,17 +70,21 @@ async function judged(copy: string, { name, edits }: PlantedBug): Promise<Verdic
       text.replace(find, () => replace),
     );
   }
-  const { code, said } = await simulated(join(copy, 'testing/simulate-main.ts'));
+  const { code, said } = await simulated(join(copy, 'testing/simulate-main.ts'), firstSeed);
   for (const [file, text] of before) writeFileSync(join(copy, file), text);
   const broken = /^seed (\d+):\n\s*(.*)/m.exec(said);
-  if (code === 3 && broken !== null) return { name, seeds: Number(broken[1]), says: broken[2]! };
+  if (code === 3 && broken !== null)
+    return { name, seeds: Number(broken[1]) - firstSeed + 1, says: broken[2]! };
   if (code === 0) return { name, seeds: 'not caught', says: '' };
   const thrown = /\w*Error: .*/.exec(said)?.[0] ?? `exit ${code}`;
   return { name, seeds: code === null ? 'used up its CPU time' : 'threw', says: thrown };
 }
 
-async function simulated(main: string): Promise<{ readonly code: number | null; readonly said: string }> {
-  const command = [process.execPath, '--conditions=source', main, '1', seeds, 'first'];
+async function simulated(
+  main: string,
+  firstSeed: number,
+): Promise<{ readonly code: number | null; readonly said: string }> {
+  const command = [process.execPath, '--conditions=source', main, `${firstSeed}`, seeds, 'first'];
   const limited = ['-c', `ulimit -t ${CPU_SECONDS_MAX}; exec "$@"`, 'bash', ...command];
   const child = spawn('bash', limited, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';

@@ -60,13 +60,19 @@ async function drillAll(session: Session, args: Args, io: Io): Promise<ExitCode>
   const start = await startGiven(source, plans, args, io);
   const only = args.text('only');
   const reports: DrillReport[] = [];
+  // Each run has a folder of its own in memory, which a process that is ended at once would leave there.
+  const stop = new AbortController();
+  void io.interrupted().then(() => stop.abort());
   for (const plan of plans) {
+    if (stop.signal.aborted) break;
     const report = await drill(source, plan, {
+      signal: stop.signal,
       seed: seedOf(args),
       ...(only && { only }),
       ...(start && { start }),
     });
-    if (only !== undefined && report.trials.length === 0 && report.failed === undefined)
+    const isTried = report.trials.length > 0 || report.failed !== undefined || report.isCut === true;
+    if (only !== undefined && !isTried)
       throw new UsageError(
         'argument-unknown',
         `--only: ${plan.pipeline} fails in no way of which the name holds "${only}"`,
@@ -82,7 +88,10 @@ async function drillAll(session: Session, args: Args, io: Io): Promise<ExitCode>
   else if (!isForPeople(args) || diagnostics.length > 0)
     await printReport({ diagnostics, checked: { pipelines: plans.length, runs } }, root, args, io);
   else io.out(`${plural(plans.length, 'pipelines')}, ${plural(runs, 'runs')}: no findings\n`);
-  return hasErrors(diagnostics) ? exit.findings : exit.clean;
+  if (hasErrors(diagnostics)) return exit.findings;
+  if (!stop.signal.aborted) return exit.clean;
+  io.err('interrupted: not all of it was tried\n');
+  return exit.failed;
 }
 
 function plansOf({ check }: Session, args: Args): readonly Plan[] {

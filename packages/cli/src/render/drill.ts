@@ -17,7 +17,7 @@ const WAYS_NAMED = 3;
 
 /** A drill for people: how its runs ended, and where somebody was needed. `all`: each of them. */
 export function renderDrill(report: DrillReport, all: boolean): string {
-  const { pipeline, trials, failed, unreached, madeUp, seed } = report;
+  const { pipeline, trials, failed, isCut, unreached, madeUp, seed } = report;
   if (failed !== undefined) {
     const where = failed.step === undefined ? '' : ` at ${failed.step}`;
     return `${pipeline}: not drilled, for no run came to a good end\n  the best stopped${where}: ${failed.message}\n`;
@@ -32,6 +32,7 @@ export function renderDrill(report: DrillReport, all: boolean): string {
       ? [`  known by their contract alone, and so only as true as that: ${madeUp.join(', ')}\n`]
       : []),
     ...(unreached.length > 0 ? [`  reached by no run: ${unreached.join(', ')}\n`] : []),
+    ...(isCut ? ['  interrupted: what follows is of these runs alone\n'] : []),
     broken === 0
       ? '  every promise held: at most one effect a step, all undone or owned, nothing lost, nothing leaked\n'
       : `  ${plural(broken, 'runs')} broke a promise\n`,

@@ -38,6 +38,13 @@ describe('a drill', () => {
     expect(second).toEqual(first);
   });
 
+  it('ends after the run that is under way, and says that it was ended', async () => {
+    const stop = new AbortController();
+    const onTrial = () => stop.abort();
+    const report = await drill(source, upgraded, { signal: stop.signal, onTrial });
+    expect(report).toMatchObject({ isCut: true, trials: [{ schedule: { name: 'nothing goes wrong' } }] });
+  });
+
   it('says who is needed where nobody can know what happened, and where the truth then leads', async () => {
     const { trials } = await drill(source, upgraded, {
       only: 'welcome: the system does it, and the answer is lost',

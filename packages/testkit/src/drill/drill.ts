@@ -11,6 +11,8 @@ export interface DrillOptions extends ExploreOptions {
   readonly seed?: number;
   /** Only schedules of which the name holds this. */
   readonly only?: string;
+  /** Ends it after the run that is under way; what was tried until then is told. */
+  readonly signal?: AbortSignal;
   /** Told of each run as it ends. */
   readonly onTrial?: (trial: TrialReport) => void;
 }
@@ -36,6 +38,8 @@ export interface DrillReport {
   /** How the run that came the furthest ended, where none ended well. */
   readonly failed?: { readonly step?: string; readonly message: string };
   readonly trials: readonly TrialReport[];
+  /** It was ended before all was tried. */
+  readonly isCut?: true;
   /** Ids of steps that no run reached. */
   readonly unreached: readonly string[];
   /** Connections to systems that keep nothing here: see `DrillParts`. */
@@ -52,7 +56,7 @@ export async function drill(
   plan: Plan,
   options: DrillOptions = {},
 ): Promise<DrillReport> {
-  const { seed = 1, only, onTrial } = options;
+  const { seed = 1, only, signal, onTrial } = options;
   const { parts, explored } = await begun(source, plan, options, seed);
   const trials: TrialReport[] = [];
   const seen = new Set<string>();
@@ -65,7 +69,7 @@ export async function drill(
     };
     const tried = async (schedule: Schedule): Promise<void> => {
       const isWanted = only === undefined || schedule.name.includes(only);
-      if (!isWanted || seen.has(schedule.name)) return;
+      if (!isWanted || seen.has(schedule.name) || signal?.aborted) return;
       seen.add(schedule.name);
       const outcome = await new Trial(parts, start, schedule).run();
       isToUndo(outcome);
@@ -90,6 +94,7 @@ export async function drill(
     starts: explored.bases.map(({ start }) => start),
     ...(explored.bases.length === 0 && failed !== undefined && { failed: failureOf(failed) }),
     trials,
+    ...(signal?.aborted && { isCut: true }),
     unreached: explored.unreached,
     madeUp: parts.madeUp,
   };

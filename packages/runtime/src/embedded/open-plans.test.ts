@@ -20,10 +20,10 @@ function put(hash: string, state: string, count = 1): void {
   ).run(count, hash, state);
 }
 
-function opened() {
+function opened(statements = new Statements(db)) {
   const clock = manualClock(0);
   const works: Promise<void>[] = [];
-  const plans = new OpenPlans(new Statements(db), {
+  const plans = new OpenPlans(statements, {
     clock,
     isStopping: () => false,
     busy: (work) => {
@@ -47,6 +47,21 @@ describe('plans that runs which have not ended keep to', () => {
     const { hashes, looks } = opened();
     expect(hashes('now')).toEqual(['a', 'c']);
     expect(looks()).toBe(0);
+  });
+
+  test('are told where a run moves from one state to another between one statement and the next', () => {
+    put('a', 'waiting');
+    // What commits is another thread, so it does between any two statements.
+    class BesideCommits extends Statements {
+      override of(sql: string) {
+        const statement = super.of(sql);
+        db.exec("UPDATE runs SET state = CASE state WHEN 'waiting' THEN 'running' ELSE 'waiting' END");
+        return statement;
+      }
+    }
+    const { hashes } = opened(new BesideCommits(db));
+    expect(hashes('now')).toEqual(['a']);
+    expect(hashes('now')).toEqual(['a']);
   });
 
   test('are gone through beside everything else where they are many, and are then just those', async () => {

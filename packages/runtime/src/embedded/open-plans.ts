@@ -59,18 +59,12 @@ export class OpenPlans {
   }
 
   #few(): ReadonlySet<string> | undefined {
-    const hashes = new Set<string>();
-    for (const state of openStates) {
-      const rows = this.#read
-        .of(
-          `SELECT plan_hash, count(*) AS n FROM
-            (SELECT plan_hash FROM runs WHERE state = ? AND state <> 'succeeded' LIMIT ${AT_ONCE_MAX}) GROUP BY plan_hash`,
-        )
-        .all(state);
-      for (const row of rows) hashes.add(String(row['plan_hash']));
-      if (rows.reduce((sum, row) => sum + Number(row['n']), 0) === AT_ONCE_MAX) return undefined;
-    }
-    return hashes;
+    // All states in one statement: a run that moves from one to another between two of them would be seen in none.
+    const rows = this.#read.of(FEW).all();
+    const counts = new Map<unknown, number>();
+    for (const { state, n } of rows) counts.set(state, (counts.get(state) ?? 0) + Number(n));
+    if ([...counts.values()].includes(AT_ONCE_MAX)) return undefined;
+    return new Set(rows.map((row) => String(row['plan_hash'])));
   }
 
   async #look(): Promise<void> {
@@ -79,7 +73,7 @@ export class OpenPlans {
       const last = Number(this.#read.of('SELECT max(seq) AS n FROM runs').get()?.['n'] ?? 0);
       for (let after = 0; after < last; ) {
         const upTo = this.#sliceEnd(after, last);
-        // By number, all states in one statement: a run that moves from one to another meanwhile is seen in one of them.
+        // By number, and all states in one statement as well.
         for (const row of this.#read.of(IN_SLICE).all(after, upTo)) hashes.add(String(row['plan_hash']));
         after = upTo;
         await nextTurn();
@@ -100,6 +94,12 @@ export class OpenPlans {
   }
 }
 
+const FEW = openStates
+  .map(
+    (state) => `SELECT '${state}' AS state, plan_hash, count(*) AS n FROM
+      (SELECT plan_hash FROM runs WHERE state = '${state}' AND state <> 'succeeded' LIMIT ${AT_ONCE_MAX}) GROUP BY plan_hash`,
+  )
+  .join(' UNION ALL ');
 const IN_SLICE = `SELECT DISTINCT plan_hash FROM runs
   WHERE state IN (${listed(openStates)}) AND state <> 'succeeded' AND seq > ? AND seq <= ?`;
 const NTH_OF_STATE =

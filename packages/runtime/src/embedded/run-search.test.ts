@@ -95,3 +95,12 @@ describe('others have their turn', () => {
     expect(await found({ version: 2 })).toMatchObject({ turns: 0 });
   });
 });
+
+test('a run that moves to a state which was looked through before is among those that have not ended', async () => {
+  const move = (state: string) =>
+    db.exec(`UPDATE runs SET state = '${state}' WHERE plan_hash = 'a1' AND seq = 3`);
+  move('failed');
+  const rows = await search.found({ version: 1, open: true }, 50, async () => move('running'));
+  move('waiting');
+  expect(rows.map(({ seq }) => seq)).toEqual([3]);
+});

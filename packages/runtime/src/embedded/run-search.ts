@@ -28,11 +28,7 @@ export class RunSearch {
   newest({ open, ...filter }: RunFilter, limit: number): readonly StoredRun[] {
     if (open !== true) return this.#rowsBy(filter, limit);
     // State by state, each in the order of its index: for several at once all of them would be sorted.
-    const states = openStates.filter((state) => filter.state === undefined || state === filter.state);
-    return states
-      .flatMap((state) => this.#rowsBy({ ...filter, state }, limit))
-      .toSorted((a, b) => b.seq - a.seq)
-      .slice(0, limit);
+    return this.#inStates(filter, limit, openOf(filter));
   }
 
   /**
@@ -44,35 +40,58 @@ export class RunSearch {
     limit: number,
     turn: () => Promise<void>,
   ): Promise<readonly StoredRun[]> {
-    const { key, orderKey, version, planHash } = filter;
+    const { key, orderKey, version, planHash, state } = filter;
     if (key !== undefined || (orderKey ?? version ?? planHash) === undefined)
       return this.newest({ ...filter, ...(open && { open }) }, limit);
-    if (open !== true) return this.#inParts(filter, limit, turn);
-    const found = new Map<number, StoredRun>();
-    for (const state of openStates)
-      if (filter.state === undefined || state === filter.state)
-        for (const row of await this.#inParts({ ...filter, state }, limit, turn)) found.set(row.seq, row);
-    return [...found.values()].toSorted((a, b) => b.seq - a.seq).slice(0, limit);
+    const states = open === true ? openOf(filter) : state === undefined ? undefined : [state];
+    return this.#inParts(filter, limit, turn, states);
   }
 
-  async #inParts(filter: RunFilter, limit: number, turn: () => Promise<void>): Promise<readonly StoredRun[]> {
+  /** `states`: those that are asked for, where not all are. In each part at once, for a run may move on to one that was looked through before. */
+  async #inParts(
+    filter: RunFilter,
+    limit: number,
+    turn: () => Promise<void>,
+    states: readonly RunState[] | undefined,
+  ): Promise<readonly StoredRun[]> {
     const lowest = this.#lowest(filter);
-    if (lowest === undefined) return [];
-    const by =
-      filter.state !== undefined &&
-      filter.state !== 'succeeded' &&
-      (filter.pipeline === undefined || this.#isRare(filter.state))
-        ? ({ state: filter.state } as const)
-        : ({ pipeline: filter.pipeline } as const);
+    if (lowest === undefined || states?.length === 0) return [];
+    const isByState = states?.every(
+      (state) => state !== 'succeeded' && (filter.pipeline === undefined || this.#isRare(state)),
+    );
+    const bases: readonly Base[] =
+      states !== undefined && isByState
+        ? states.map((state) => ({ state }))
+        : [{ pipeline: filter.pipeline }];
     const found: StoredRun[] = [];
     for (let before = this.#lastSeq() + 1; before > lowest; ) {
-      const from = Math.max(lowest, this.#partBelow(by, before));
-      found.push(...this.#rowsBy(filter, limit - found.length, { by, from, before }));
+      const from = Math.max(lowest, ...bases.map((by) => this.#partBelow(by, before)));
+      const left = limit - found.length;
+      const part = { by: bases[0]!, from, before };
+      found.push(
+        ...(states === undefined
+          ? this.#rowsBy(filter, left, part)
+          : this.#inStates(filter, left, states, part)),
+      );
       before = from;
       if (found.length >= limit) break;
       if (before > lowest) await turn();
     }
     return found;
+  }
+
+  /** State by state, each in the order of its index: for several at once all of them would be sorted. */
+  #inStates(
+    filter: RunFilter,
+    limit: number,
+    states: readonly RunState[],
+    part?: Part,
+  ): readonly StoredRun[] {
+    // In one transaction: a run that moves from one to another between two statements would be in none, or in both.
+    return this.#stored.read
+      .together(() => states.flatMap((state) => this.#rowsBy({ ...filter, state }, limit, part)))
+      .toSorted((a, b) => b.seq - a.seq)
+      .slice(0, limit);
   }
 
   /** The number from which on a part reaches up to `before`. */
@@ -201,6 +220,11 @@ export class RunSearch {
     }
     return low;
   }
+}
+
+/** The states of those that have not ended, of which the filter names none or one. */
+function openOf({ state }: RunFilter): readonly RunState[] {
+  return openStates.filter((one) => state === undefined || one === state);
 }
 
 /** Runs that are looked through before others get their turn. */

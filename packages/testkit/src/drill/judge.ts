@@ -113,12 +113,18 @@ function* twice(parts: DrillParts, effects: readonly MadeEffect[]): Iterable<Bro
 function isHarmless({ plans }: DrillParts, [first, ...more]: readonly MadeEffect[]): boolean {
   const call = first?.call;
   if (call === undefined) return false;
-  const operation = plans
-    .flatMap(({ plan }) => Object.values(plan.operations))
-    .find((one) => one.operation === call.operation && one.connector !== undefined);
-  const mode = operation?.idempotency.mode;
+  const loaded = plans.find(({ plan }) => plan.pipeline === call.pipeline);
+  const step = loaded?.steps.get(stepIdOf(call.step));
+  if (loaded === undefined || step?.kind !== 'call') return false;
+  const made = call.purpose === 'compensation' ? step.compensate : step;
+  const mode = made && loaded.plan.operations[made.operation]?.idempotency.mode;
   if (mode !== 'natural' && mode !== 'upsert') return false;
   return more.every((other) => isDeepStrictEqual(other.call?.input, call.input));
+}
+
+/** Those of the pipeline itself: one that it runs may have steps of the same names. */
+function ownOf({ loaded: { plan } }: DrillParts, effects: readonly MadeEffect[]): readonly MadeEffect[] {
+  return effects.filter(({ call }) => call?.pipeline === plan.pipeline);
 }
 
 /** What stands in the other systems, as the run says that it ended. */
@@ -128,10 +134,10 @@ function* standing(
   effects: readonly MadeEffect[],
   outcome: Outcome,
 ): Iterable<Broken> {
-  const { plan } = parts.loaded;
-  const forward = effects.filter(({ call }) => call?.purpose === 'effect' && call.pipeline === plan.pipeline);
+  const own = ownOf(parts, effects);
+  const forward = own.filter(({ call }) => call?.purpose === 'effect');
   const undone = new Map(
-    effects.flatMap((effect) =>
+    own.flatMap((effect) =>
       effect.call?.purpose === 'compensation' ? [[effect.call.step, effect] as const] : [],
     ),
   );
@@ -141,7 +147,7 @@ function* standing(
     for (const record of outcome.settled?.run?.steps ?? outcome.run?.steps ?? []) {
       const step = callAt(parts, record.id);
       if (step === undefined || record.state !== 'succeeded' || isRead(parts, step)) continue;
-      const isThere = effects.some(({ call }) => call?.step === record.id && call.purpose === 'effect');
+      const isThere = forward.some(({ call }) => call?.step === record.id);
       if (isThere || record.refused !== undefined || record.byHand !== undefined) continue;
       yield {
         code: 'drill-effect-missing',
@@ -235,9 +241,9 @@ function bare(row: JsonObject): JsonObject {
 }
 
 /** What was done one after the other is undone in the reverse order. */
-function* order({ loaded }: DrillParts, effects: readonly MadeEffect[]): Iterable<Broken> {
-  const inLine = new Map(loaded.plan.steps.map(({ id }, index) => [id, index]));
-  const undone = effects.flatMap(({ call }) => {
+function* order(parts: DrillParts, effects: readonly MadeEffect[]): Iterable<Broken> {
+  const inLine = new Map(parts.loaded.plan.steps.map(({ id }, index) => [id, index]));
+  const undone = ownOf(parts, effects).flatMap(({ call }) => {
     const at = call?.purpose === 'compensation' ? inLine.get(call.step) : undefined;
     return at === undefined ? [] : [{ step: call!.step, at }];
   });

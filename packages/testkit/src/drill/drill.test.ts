@@ -98,6 +98,22 @@ describe('a drill', () => {
     ]);
   });
 
+  it('comes to a step that holds others where it comes to one of these', async () => {
+    const edits = {
+      [PIPELINE]: swap(
+        'steps:\n',
+        `steps:
+  - id: way
+    choose:
+      - when: \${ event.seats > 5 }
+        steps: [{ id: many, set: { value: many } }]
+      - steps: [{ id: few, set: { value: few } }]
+`,
+      ),
+    };
+    expect(await codesOf(edits, { only: 'nothing goes wrong' })).toEqual([]);
+  });
+
   it('says that it tried nothing, where no run came to a good end', async () => {
     const edits = {
       [PIPELINE]: swap(

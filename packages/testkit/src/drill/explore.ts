@@ -135,7 +135,7 @@ async function mended(
     last ??= outcome;
     if (outcome.entries.length >= last.entries.length) last = outcome;
     if (outcome.run?.state === 'succeeded')
-      return { outcome, base: { start, outcome, reached: reachedIn(outcome) } };
+      return { outcome, base: { start, outcome, reached: reachedIn(parts, outcome) } };
     const next = [
       ...unmetIn(parts, outcome).flatMap((condition) => startsThatMeet(parts, start, outcome, condition)),
       ...startsThatFit(parts, start, outcome),
@@ -341,12 +341,17 @@ function withThing(rows: Start['rows'], { connection, resource, thing, next }: S
   return { ...rows, [connection]: { ...before, [resource]: [...others, next] } };
 }
 
-function reachedIn({ run, entries }: Outcome): ReadonlySet<string> {
+function reachedIn({ loaded }: DrillParts, { run, entries }: Outcome): ReadonlySet<string> {
   const done = entries.flatMap(({ kind, step }) =>
     kind === 'stepDone' && step !== undefined ? [stepIdOf(step)] : [],
   );
   const recorded = (run?.steps ?? []).flatMap(({ id, state }) =>
     state === 'succeeded' ? [stepIdOf(id)] : [],
   );
-  return new Set([...done, ...recorded]);
+  const reached = new Set([...done, ...recorded]);
+  // Of a step that holds others not every kind leaves a record of its own.
+  for (const step of allSteps(loaded.plan.steps))
+    if (branchesOf(step).some(({ steps }) => allSteps(steps).some(({ id }) => reached.has(id))))
+      reached.add(step.id);
+  return reached;
 }

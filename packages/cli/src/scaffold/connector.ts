@@ -181,7 +181,7 @@ function operationEntry(
       idempotency: { mode: 'none' },
       review: { idempotency: 'do consumers know a message again by an id?' },
     };
-  const { effect, review: reviewed } = effectOf(operation);
+  const { effect, review: reviewed } = effectOf(operation, readAbove(operation, contract));
   const scopes = scopesFor(named, prefix, effect === 'read');
   const pagination = effect === 'read' ? paginationOf(operation, contract) : undefined;
   if (effect === 'read')
@@ -218,6 +218,15 @@ function operationEntry(
       ...(reviewed !== undefined && { effect: reviewed }),
     },
   };
+}
+
+/** What reads the thing that an operation is done to: the GET of the address without its last part. */
+function readAbove({ path }: HttpOperation, contract: Contract): HttpOperation | undefined {
+  const above = path.replace(/\/[^/]*\/?$/, '');
+  return [...contract.operations.values()].find(
+    (other): other is HttpOperation =>
+      other.kind === 'http' && other.method === 'get' && other.path === above,
+  );
 }
 
 /** Scopes of the contract; where it has none, one for reading and one for writing, which stand for two credentials. */

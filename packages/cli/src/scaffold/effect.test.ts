@@ -59,4 +59,28 @@ describe('the effect of a POST that is guessed', () => {
   it('is a change of what is there where it calls something off', () => {
     expect(guess('cancelOrder', 'post /orders/{id}/cancel')).toBe('update');
   });
+
+  it('is a change of what is there where it is done to that, by the verb of its name', () => {
+    expect(guess('refundPayment', 'post /payments/{id}/refund')).toBe('update');
+    expect(guess('sendInvoice', 'post /invoices/{id}/send')).toBe('update');
+    expect(guess('refundPayment', 'post /payments/{id}/refund', '201')).toBe('create');
+    expect(guess('createRefund', 'post /payments/{id}/refunds')).toBe('create');
+    expect(guess('addItem', 'post /carts/{id}/items')).toBe('create');
+    expect(guess('copyFile', 'post /files/{id}/copy')).toBe('create');
+  });
+
+  it('is a creation where another thing is answered than the one that it is done to', () => {
+    const answering = (name: string) => ({
+      status: '200',
+      headers: [],
+      content: [{ type: 'application/json', examples: {}, schema: { $ref: `#/$defs/${name}` } }],
+    });
+    const refund = (name: string) =>
+      effectOf(
+        { id: 'refundPayment', method: 'post', path: '/payments/{id}/refund', responses: [answering(name)] },
+        { responses: [answering('Payment')] },
+      ).effect;
+    expect(refund('Refund')).toBe('create');
+    expect(refund('Payment')).toBe('update');
+  });
 });

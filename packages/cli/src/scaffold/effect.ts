@@ -14,6 +14,8 @@ export interface EffectGuess {
  */
 export function effectOf(
   operation: Pick<HttpOperation, 'id' | 'path' | 'method' | 'responses'>,
+  /** The GET of the address that it stands below. */
+  above?: Pick<HttpOperation, 'responses'>,
 ): EffectGuess {
   const { method, path } = operation;
   if (method !== 'post') return { effect: BY_METHOD[method] ?? 'update' };
@@ -23,9 +25,11 @@ export function effectOf(
       effect: 'update',
       review: 'takes queries and mutations at one address: `read` where a pipeline sends queries alone',
     };
-  return isAsking(operation)
-    ? { effect: 'read', review: 'a POST that reads, by its name' }
-    : { effect: 'create', review: 'a POST: does it create, change or send?' };
+  if (isAsking(operation)) return { effect: 'read', review: 'a POST that reads, by its name' };
+  return {
+    effect: isAction(operation, above) ? 'update' : 'create',
+    review: 'a POST: does it create, change or send?',
+  };
 }
 
 /** Ends of paths whose POST changes the state of one object: to call it off is no creation. */
@@ -41,6 +45,24 @@ const BY_METHOD: Readonly<Record<string, GuessedEffect>> = {
   patch: 'update',
   delete: 'delete',
 };
+
+/** `refundPayment` as `/payments/{id}/refund`: done to what is there, unless something is said to be made, or another thing is answered. */
+function isAction(
+  { id, path, responses }: Parameters<typeof effectOf>[0],
+  above: Parameters<typeof effectOf>[1],
+): boolean {
+  const verb = /\}\/([^/{}]+)\/?$/.exec(path)?.[1]?.toLowerCase();
+  if (verb === undefined || verb !== wordsOf(id)[0] || MAKES_ANOTHER.has(verb)) return false;
+  if (responses.some(({ status }) => status === '201')) return false;
+  const [answered, own] = [answerOf(responses), answerOf(above?.responses ?? [])];
+  return answered === undefined || own === undefined || answered === own;
+}
+
+/** The name of what is answered, where it has one. */
+function answerOf(responses: HttpOperation['responses']): unknown {
+  const schema = responses.find(({ status }) => /^2/.test(status))?.content[0]?.schema;
+  return typeof schema === 'object' ? schema['$ref'] : undefined;
+}
 
 function isGraphQl(path: string): boolean {
   return wordsOf(lastSegment(path)).join('') === 'graphql';
@@ -96,6 +118,23 @@ const ASKS: ReadonlySet<string> = new Set([
 
 /** What stands before a verb that asks, and leaves it one. */
 const OF_MANY: ReadonlySet<string> = new Set(['batch', 'bulk', 'execute', 'advanced']);
+
+/** Verbs that are done to one thing and make another of it. */
+const MAKES_ANOTHER: ReadonlySet<string> = new Set([
+  'create',
+  'make',
+  'add',
+  'new',
+  'insert',
+  'import',
+  'upload',
+  'copy',
+  'clone',
+  'duplicate',
+  'fork',
+  'comment',
+  'reply',
+]);
 
 /** Verbs beside which another one asks for nothing: `findOrCreate`, `saveSearch`. */
 const MAKES: ReadonlySet<string> = new Set([

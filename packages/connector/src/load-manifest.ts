@@ -107,7 +107,12 @@ function expressionDiagnostics(document: PositionedDocument): Diagnostic[] {
       inner !== undefined
         ? parseExpression(inner).errors
         : isWhole
-          ? [{ message: 'expected one expression in `${ }`', fix: `write \`\${ ${text} }\`` }]
+          ? [
+              {
+                message: 'expected one expression in `${ }`',
+                fix: `write \`${JSON.stringify(`\${ ${text} }`)}\``,
+              },
+            ]
           : parseTemplate(text).errors;
     return errors.map((error) =>
       connectorDiagnostic('manifest-expression-invalid', {

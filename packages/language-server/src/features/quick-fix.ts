@@ -53,8 +53,8 @@ const MAKERS: readonly Maker[] = [
     return { title: `Change to ${meant}`, text: inPlaceOf(written, meant) };
   },
   ({ code, fix }, written) =>
-    code === 'expression-expected' && fix === `write \${ ${written} }`
-      ? { title: `Write \${ ${written} }`, text: `\${ ${written} }` }
+    code === 'expression-expected' && fix === `write ${asExpression(written)}`
+      ? { title: `Write ${asExpression(written)}`, text: asExpression(written) }
       : undefined,
   ({ code }, written) => {
     const isCut =
@@ -70,6 +70,11 @@ function inPlaceOf(written: string, meant: string): string {
   const quote = /^(["']).*\1$/s.exec(written)?.[1] ?? '';
   if (quote !== '' && !meant.startsWith(quote)) return `${quote}${meant}${quote}`;
   return meant;
+}
+
+/** In quotes, since between braces it must be. */
+function asExpression(written: string): string {
+  return JSON.stringify(`\${ ${written} }`);
 }
 
 function quoted(written: string): string {

@@ -111,6 +111,7 @@ test('a key over one connection need not name it, and may', async () => {
 });
 
 const apart = (...changes: (readonly [string, string])[]) => swaps([KEY, TOLD], ...changes);
+const call_ = (operation: string) => call(operation)[1];
 const plainly = (operation: string) => [call(operation)[1], call(operation)[0]] as const;
 
 test('a step that names one of the accounts is told, unless its event is known to be of that one', async () => {
@@ -120,7 +121,7 @@ test('a step that names one of the accounts is told, unless its event is known t
     code: 'call-over-one-account',
     severity: 'warning',
     message: '`shop.getOrder` goes over `shop`, and the event may have come over `shop-us`',
-    fix: expect.stringContaining('add `over: ${ connection }`'),
+    fix: expect.stringContaining('add `over: "${ connection }"`'),
   });
   const where = ['where: ${ event.total > 0 }', "where: ${ connection == 'shop' }"] as const;
   expect(await found(apart(plainly('createCharge'), where)), 'by the trigger').toEqual([]);
@@ -143,7 +144,7 @@ test('a wait hears either account unless it says which', async () => {
   expect(await found(apart([WAIT_OVER, WAIT]))).toMatchObject([
     {
       code: 'accounts-not-told-apart',
-      fix: expect.stringContaining('add `over: ${ connection }` to the `wait`'),
+      fix: expect.stringContaining('add `over: "${ connection }"` to the `wait`'),
     },
   ]);
 });
@@ -189,6 +190,33 @@ test('an expression may choose among the connections of the connector, and no ot
     { code: 'over-unknown', message: '`over` may be `news`, which is no connection of connector `shop`' },
   ]);
   expect(await over("event.currency == 'EUR' ? 'shop' : null")).toMatchObject([{ severity: 'error' }]);
+});
+
+/** The account of the workspace under a name that is not its connector's. */
+const [EU_CALLS, EU_CONFIG] = [
+  swap('compensate: { call: shop.', 'compensate: { call: shop-eu.'),
+  (text: string) => two()(text).replace(/^ {2}shop:$/m, '  shop-eu:'),
+];
+
+test('a connector with accounts of other names is told of them, and how a call takes one', async () => {
+  const call = { [CONFIG]: EU_CONFIG };
+  const untold = await found(apart(plainly('getOrder')), call);
+  expect(untold.filter(({ code }) => code === 'unknown-connection')).toMatchObject([
+    {
+      message: 'connector `shop` has no connection of that name; its connections are `shop-us` and `shop-eu`',
+      fix: 'add `over: "${ connection }"` to the step: the connection that the event came over; or name one: `shop-us.getOrder`, `shop-eu.getOrder`',
+    },
+  ]);
+  const named = swaps(
+    [call_('getOrder'), 'call: shop-eu.getOrder\n'],
+    [call_('createCharge'), 'call: shop-eu.createCharge\n'],
+  );
+  const undone = await found((text) => named(apart()(text)), call);
+  expect(undone.filter(({ code }) => code === 'unknown-connection')).toMatchObject([
+    { fix: 'name one: `shop-us.refundCharge`, `shop-eu.refundCharge`' },
+  ]);
+  const both = await found((text) => EU_CALLS(named(apart()(text))), call);
+  expect(both.map(({ code }) => code)).not.toContain('unknown-connection');
 });
 
 test('with `over`, a call begins with the connector', async () => {

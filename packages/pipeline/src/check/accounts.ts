@@ -6,7 +6,7 @@ import { expressionsOf, type Template } from '../spec/template.ts';
 import type { ResolvedCall } from './catalog.ts';
 import type { DataCheck } from './data.ts';
 import type { PipelineFacts } from './facts.ts';
-import { CONNECTION, incomingOver } from './incoming.ts';
+import { CONNECTION, incomingOver, OVER_OWN } from './incoming.ts';
 import type { Checked } from './masters.ts';
 
 /**
@@ -51,7 +51,7 @@ export function checkAccountsOfSteps({ model, data }: Checked): Diagnostic[] {
         message: `\`${value}\` goes over \`${call.connection}\`, and the event may have come over ${listOf(others)}`,
         at,
         subject: `${model.spec.name.value} ${step.id.value} ${value}`,
-        fix: `${written === value ? '' : `write \`call: ${written}\`, and `}add \`over: \${ connection }\`; where it is for that account alone, say \`when: \${ connection == '${call.connection}' }\``,
+        fix: `${written === value ? '' : `write \`call: ${written}\`, and `}add ${OVER_OWN}; where it is for that account alone, say \`when: "\${ connection == '${call.connection}' }"\``,
       }),
     ];
   };
@@ -84,7 +84,7 @@ export function checkAccountsOfSteps({ model, data }: Checked): Diagnostic[] {
 function named(names: readonly string[], data: DataCheck): string {
   const own = connectionsIn(data.taken);
   const isOwn = own.length > 0 && own.every((name) => names.includes(name));
-  return isOwn ? '`over: ${ connection }`' : `\`over\` with what says whether it is ${names.join(' or ')}`;
+  return isOwn ? OVER_OWN : `\`over\` with what says whether it is ${names.join(' or ')}`;
 }
 
 /** Connections of which a step is to do its work for one: those of its event, or those that its `over` may name. */

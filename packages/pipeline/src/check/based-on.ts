@@ -113,7 +113,7 @@ function basisProblems(
   return wrong(
     `the body does not carry the version: \`${concurrency.field}\` must come from \`steps.${named.value}\``,
     named.at,
-    `write \`${fromPointer(concurrency.field).at(-1)}: \${ steps.${named.value}${concurrency.field.replaceAll('/', '.')} }\` in \`with.body\``,
+    `write \`${fromPointer(concurrency.field).at(-1)}: "\${ steps.${named.value}${concurrency.field.replaceAll('/', '.')} }"\` in \`with.body\``,
   );
 }
 

@@ -8,6 +8,7 @@ import { bundled, contractOf, declaredOperation, planOperation } from '../plan-o
 import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
 import type { Workspace } from '../workspace.ts';
+import { incomingOver, OVER_OWN } from './incoming.ts';
 
 /** An operation that a step names, found. */
 export interface ResolvedCall {
@@ -37,8 +38,11 @@ export type Resolved<T> = { readonly value: T } | { readonly problem: Diagnostic
 /** Names of a workspace, resolved: operations and events are joined and bundled once, however many steps use them. */
 export interface Catalog {
   readonly workspace: Workspace;
-  /** `<connection or connector>.<operation>`. `over`: an expression names the connection, so that it is the connector. */
-  call(name: Located<string>, over?: string): Resolved<ResolvedCall>;
+  /**
+   * `<connection or connector>.<operation>`. `over`: an expression names the connection, so that it is the connector. `starting`: the event
+   * of the run, or `null` where there is none, of a step that could say `over`.
+   */
+  call(name: Located<string>, over?: string, starting?: ResolvedEvent | null): Resolved<ResolvedCall>;
   /** `<contract>.<event>`. */
   event(name: Located<string>): Resolved<ResolvedEvent>;
   /** An operation of a connector, for probes and compensations. */
@@ -60,7 +64,7 @@ export function catalogOf(workspace: Workspace): Catalog {
       operations.set(key, plan);
       return plan;
     },
-    call({ value: name, at }, over) {
+    call({ value: name, at }, over, starting) {
       const dot = name.indexOf('.');
       const [first, operationId] = [name.slice(0, dot), name.slice(dot + 1)];
       const firstAt = part(at, 0, dot, name.length);
@@ -72,6 +76,10 @@ export function catalogOf(workspace: Workspace): Catalog {
       if (!manifest && over !== undefined) return noConnector(first, operationId, firstAt);
       if (!manifest) return connection ? unknownConnectorOf(first) : unknownConnector(first, firstAt);
       if (!connection && workspace.hasConfig && over === undefined) {
+        const names = Object.values(connections).flatMap((one) =>
+          one.connector === first ? [one.name] : [],
+        );
+        if (names.length > 0) return otherwiseNamed(first, operationId, names, firstAt, starting);
         const message = `connector \`${first}\` has no connection: there is none of that name in tenon.config.yaml`;
         return problem('unknown-connection', message, firstAt, first, {
           fix: `add \`${first}:\` under \`connections\``,
@@ -155,6 +163,31 @@ export function catalogOf(workspace: Workspace): Catalog {
     );
   }
 
+  /** The connector has connections, and none of its own name: a further one would be an account that nobody has. */
+  function otherwiseNamed(
+    connector: string,
+    operation: string,
+    names: readonly string[],
+    at: Located<string>['at'],
+    starting: ResolvedEvent | null | undefined,
+  ): Resolved<never> {
+    const listed = names.map((name) => `\`${name}\``);
+    const has = listed.length === 1 ? `connection is ${listed[0]}` : `connections are ${inWords(listed)}`;
+    const message = `connector \`${connector}\` has no connection of that name; its ${has}`;
+    const written = names.map((name) => `\`${name}.${operation}\``);
+    if (written.length === 1)
+      return problem('unknown-connection', message, at, connector, { fix: `write ${written[0]}` });
+    const naming = `name one: ${written.join(', ')}`;
+    const own = starting ? incomingOver(starting, workspace) : [];
+    const isOwn = own.length > 0 && own.every((name) => names.includes(name));
+    const choosing = isOwn
+      ? `add ${OVER_OWN} to the step: the connection that the event came over`
+      : 'add `over` to the step with an expression that says which';
+    return problem('unknown-connection', message, at, connector, {
+      fix: starting === undefined ? naming : `${choosing}; or ${naming}`,
+    });
+  }
+
   /** Where `over` names the connection, the call begins with the connector. */
   function noConnector(name: string, operation: string, at: Located<string>['at']): Resolved<never> {
     const own = Object.hasOwn(connections, name) ? connections[name]?.connector : undefined;
@@ -207,6 +240,10 @@ function near(name: string, candidates: Iterable<string>): Advice {
   const meant = didYouMean(name, listed);
   const isShort = listed.length > 0 && listed.length <= LISTED_MAX;
   return { meant, ...(isShort && { fix: `there are: ${listed.join(', ')}` }) };
+}
+
+function inWords(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 /** Names listed in a fix where none is near. */

@@ -69,7 +69,7 @@ function checkLateness({ spec, trigger, catalog }: PipelineModel): Diagnostic[] 
       message: `events of \`${trigger.name}\` may come late, and an older one would overwrite what a newer one has written`,
       at: identity.at,
       subject: spec.name.value,
-      fix: `add \`version: \${ event${order.replaceAll('/', '.')} }\`: the connector says that this orders them`,
+      fix: `add \`version: "\${ event${order.replaceAll('/', '.')} }"\`: the connector says that this orders them`,
     }),
   ];
 }

@@ -5,6 +5,9 @@ import type { ResolvedEvent } from './catalog.ts';
 /** What expressions call the connection over which the event came that starts the pipeline. */
 export const CONNECTION = 'connection';
 
+/** How a step says that it goes over that connection, for a fix: in quotes, so that it can be pasted between braces too. */
+export const OVER_OWN = '`over: "${ connection }"`';
+
 type Named = Pick<ResolvedEvent, 'contract' | 'definition'>;
 
 /**

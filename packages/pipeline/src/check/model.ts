@@ -58,7 +58,7 @@ export function modelOf(
       );
     } else ids.set(step.id.value, step.id);
     if (step.kind === 'call') {
-      const call = take(catalog.call(step.call, step.over?.source));
+      const call = take(catalog.call(step.call, step.over?.source, trigger ?? null));
       const compensation = step.compensate && take(besides(step, step.compensate.call));
       const guard = step.compensate?.guard && take(besides(step, step.compensate.guard.read));
       if (call)
@@ -77,7 +77,7 @@ export function modelOf(
   /** What undoes a step by the same connector goes over the connection that the step went over. */
   function besides(step: CallSpec, name: Located<string>): Resolved<ResolvedCall> {
     const isSame = connectorOf(name) === connectorOf(step.call);
-    return catalog.call(name, isSame ? step.over?.source : undefined);
+    return isSame ? catalog.call(name, step.over?.source, trigger ?? null) : catalog.call(name);
   }
 
   function take<T>(resolved: Resolved<T>): T | undefined {

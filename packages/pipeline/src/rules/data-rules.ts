@@ -13,7 +13,7 @@ export const dataRules = {
     severity: 'error',
     title: 'a value where an expression must stand',
     why: 'Without `${ }` it is text, and a text is no condition.',
-    fix: 'write ${ … } around it',
+    fix: 'write "${ … }" around it',
     example: {
       bad: "success: steps.invoice.status == 'open'",
       good: "success: ${ steps.invoice.status == 'open' }",

@@ -23,7 +23,7 @@ export const namesRules = {
     severity: 'error',
     title: 'a connection that is not configured',
     why: 'A call goes over a connection of tenon.config.yaml.',
-    fix: 'add it under `connections`, or correct the name',
+    fix: 'add it under `connections`, or correct the name. Where the connector has connections of other names, name one, or choose with `over`',
     example: { bad: 'call: biling.getInvoice', good: 'call: billing.getInvoice' },
   },
   'unknown-operation': {

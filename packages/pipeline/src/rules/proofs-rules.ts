@@ -90,7 +90,7 @@ export const proofsRules = {
     severity: 'warning',
     title: 'a call to one account for the events of several',
     why: 'A step goes over the connection that it names, whosever event it is: what came from one account would be read from, or written to, another.',
-    fix: 'name the connector, and say `over: ${ connection }`. Where one account serves all, say why on the line above: `# tenon: allow call-over-one-account because <reason>`',
+    fix: 'name the connector, and say `over: "${ connection }"`. Where one account serves all, say why on the line above: `# tenon: allow call-over-one-account because <reason>`',
     example: {
       bad: 'call: shop-eu.getOrder   # events come over shop-eu and shop-us',
       good: 'call: shop.getOrder\nover: ${ connection }',
@@ -621,7 +621,7 @@ export const proofsRules = {
     severity: 'error',
     title: 'nobody says what complete means',
     why: 'Without it a run that ended is taken for one that succeeded.',
-    fix: 'add `success: ${ … }`',
+    fix: 'add `success: "${ … }"`',
     example: {
       bad: 'tier: high\n# no success',
       good: "tier: high\nsuccess: ${ steps.invoice.status == 'open' }",

@@ -94,6 +94,19 @@ test('a text with commas where a list is wanted is shown as the list', async () 
   expect(diagnostics).toMatchObject([{ code: 'wrong-kind', fix: 'write `[timeout, transient]`' }]);
 });
 
+test('what undoes a step goes over the connection of the step, so none is given to it', async () => {
+  const given = 'over: "${ connection }"';
+  for (const more of [given, `guard: { read: shop.getOrder, unchanged: "\${ true }", ${given} }`]) {
+    const { diagnostics } = await testWorkspace({
+      [PIPELINE]: swap('compensate: { ', `compensate: { ${more}, `),
+    });
+    expect(diagnostics.find(({ code }) => code === 'unknown-key')).toMatchObject({
+      message: '`over` is not known here',
+      fix: expect.stringContaining('goes over the connection that the step went over'),
+    });
+  }
+});
+
 test('a comma that ends a text between braces is told', async () => {
   const { diagnostics } = await testWorkspace({
     [PIPELINE]: swap(

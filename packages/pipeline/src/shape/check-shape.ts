@@ -59,7 +59,7 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
             at: document.at(key),
             subject: below,
             ...(torn === undefined
-              ? { fix: `known here: ${list(names)}`, misspelt: { name, meant: near } }
+              ? { fix: elsewhere(below) ?? `known here: ${list(names)}`, misspelt: { name, meant: near } }
               : { fix: `put the whole text of \`${torn}\` in quotes` }),
           }),
         );
@@ -250,7 +250,8 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
         message: `\`${path}\` must be ${expected}`,
         at: document.at(node),
         subject: path,
-        ...(code === 'expression-expected' && !value.includes('$') && { fix: `write \${ ${value} }` }),
+        ...(code === 'expression-expected' &&
+          !value.includes('$') && { fix: `write ${JSON.stringify(`\${ ${value} }`)}` }),
       }),
     );
   }
@@ -405,4 +406,11 @@ function list(names: readonly string[], word = 'and'): string {
 /** Inside a sentence; an abbreviation (`URL`, `HTTP`) stays as it is. */
 function lowerFirst(text: string): string {
   return text.replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase()).replace(/\.$/, '');
+}
+
+/** What to do with keys that are known beside the place where they stand, and would mean something else there. */
+function elsewhere(path: string): string | undefined {
+  return /\b(compensate|guard)\.over$/.test(path)
+    ? 'leave it out: what undoes a step by the same connector goes over the connection that the step went over; by another connector, `call` names the connection'
+    : undefined;
 }

@@ -33,7 +33,7 @@ describe('drill', () => {
     expect(out).toContain(
       '    shipment, in doubt: fulfilment says how it goes on; told what is true, the run is succeeded\n',
     );
-    expect(out).toContain('every promise held');
+    expect(out).toContain('every promise held in these runs: ');
     expect(out).toMatch(/1 pipeline, \d+ runs: no findings\n$/);
     expect(code).toBe(exit.clean);
   });

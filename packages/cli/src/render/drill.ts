@@ -17,7 +17,7 @@ const WAYS_NAMED = 3;
 
 /** A drill for people: how its runs ended, and where somebody was needed. `all`: each of them. */
 export function renderDrill(report: DrillReport, all: boolean): string {
-  const { pipeline, trials, failed, isCut, unreached, madeUp, seed } = report;
+  const { pipeline, trials, failed, isCut, isPart, unreached, madeUp, seed, untriedConnections } = report;
   if (failed !== undefined) {
     const where = failed.step === undefined ? '' : ` at ${failed.step}`;
     return `${pipeline}: not drilled, for no run came to a good end\n  the best stopped${where}: ${failed.message}\n`;
@@ -27,14 +27,20 @@ export function renderDrill(report: DrillReport, all: boolean): string {
     `${pipeline}: ${plural(trials.length, 'runs')}, seed ${seed}\n`,
     `  ended   ${endWords(trials)}\n`,
     ...neededWords(trials, all),
+    ...askedWords(trials),
     ...(all ? trials.map(trialLine) : []),
     ...(madeUp.length > 0
       ? [`  known by their contract alone, and so only as true as that: ${madeUp.join(', ')}\n`]
       : []),
     ...(unreached.length > 0 ? [`  reached by no run: ${unreached.join(', ')}\n`] : []),
+    ...(untriedConnections.length > 0
+      ? [
+          `  came over none of these connections, so give \`connection\` in --start: ${untriedConnections.join(', ')}\n`,
+        ]
+      : []),
     ...(isCut ? ['  interrupted: what follows is of these runs alone\n'] : []),
     broken === 0
-      ? '  every promise held: at most one effect a step, all undone or owned, nothing lost, nothing leaked\n'
+      ? `  every promise held${isPart ? ' in these runs' : ''}: at most one effect a step, all undone or owned, nothing lost, nothing leaked\n`
       : `  ${plural(broken, 'runs')} broke a promise\n`,
   ].join('');
 }
@@ -62,6 +68,17 @@ function neededWords(trials: readonly TrialReport[], all: boolean): readonly str
       ...(!all && same.length > WAYS_NAMED ? [`      and in ${same.length - WAYS_NAMED} other ways\n`] : []),
     ]),
   ];
+}
+
+/** Who is asked before something is undone, and how often it came to that: where a guard lets nothing through, that is always. */
+function askedWords(trials: readonly TrialReport[]): readonly string[] {
+  const asked = Map.groupBy(
+    trials.flatMap(({ asked = [] }) => asked),
+    ({ step, by }) => `${step.replace('compensate:', '')}: ${by} is asked before it is undone`,
+  );
+  return [...asked].map(
+    ([words, times]) => `    ${words} (in ${plural(times.length, 'runs')}; they said yes)\n`,
+  );
 }
 
 function settledWords(settled: TrialReport['settled']): string {

@@ -4,6 +4,7 @@ import type { PlanStep } from '@tenon/pipeline';
 import { stepIdOf } from '@tenon/runtime/drill';
 import type { DrillParts } from './parts.ts';
 import type { PeerEffect } from './peer.ts';
+import type { PlaceNames } from './place-names.ts';
 import type { CallPurpose, Schedule } from './schedule.ts';
 
 /** One call as it was made. */
@@ -34,6 +35,7 @@ export const UNDOING = 'compensate:';
 /** The calls of a trial, as its processes make them: what strikes which, and what came of each. */
 export class Calls {
   readonly #parts: DrillParts;
+  readonly #names: PlaceNames;
   readonly #faults: NonNullable<Schedule['faults']>;
   readonly #told: (at: 'beforeCall' | 'afterCall', nth: number) => void;
   readonly seen: SeenCall[] = [];
@@ -41,10 +43,12 @@ export class Calls {
   /** `told` of each as it is about to be sent, and as it has been carried out and not been answered; the process may die of it. */
   constructor(
     parts: DrillParts,
+    names: PlaceNames,
     { faults = [] }: Schedule,
     told: (at: 'beforeCall' | 'afterCall', nth: number) => void,
   ) {
     this.#parts = parts;
+    this.#names = names;
     this.#faults = faults;
     this.#told = told;
   }
@@ -114,7 +118,7 @@ export class Calls {
     connection: string,
     { operation, origin, idempotencyKey, traceparent = '', input }: CallRequest,
   ): SeenCall {
-    const place = origin?.step ?? '';
+    const place = this.#names.of(origin?.step ?? '');
     const isUndoing = place.startsWith(UNDOING);
     const step = isUndoing ? place.slice(UNDOING.length) : place;
     // What reads on behalf of a step that does something looks for what came of it.

@@ -67,6 +67,37 @@ describe('a drill', () => {
     );
   });
 
+  it('finds a probe that takes what others made for its own', async () => {
+    const edits = {
+      [TICKETING]: swap(
+        'probe: { operation: findTickets, by: externalId, settle: 1s }',
+        `probe: { operation: findTickets, with: { status: new }, found: "\${ size(body.tickets) > 0 ? body.tickets[0] : null }", settle: 1s }`,
+      ),
+    };
+    const only = 'ticket: the system breaks off before it has done it';
+    expect(await codesOf(edits, { only })).toContain('drill-effect-missing - id: ticket');
+  });
+
+  it('lets an event that is waited for not come', async () => {
+    const { trials } = await drill(source, source.plan('account-onboarded'), { only: 'does not come' });
+    expect(trials).toMatchObject([{ schedule: { awaited: 'never' } }]);
+    expect(trials[0]?.end.as).not.toBe('endless');
+  });
+
+  it('says who is asked before something is undone: by a guard that lets nothing through, each time', async () => {
+    const edited = await reference({
+      [PIPELINE]: swap(
+        "default(current.supportTier, '') == 'priority' &&",
+        "default(current.supportTier, '') == 'standard' &&",
+      ),
+    });
+    const plan = edited.plan('subscription-upgraded');
+    const { trials } = await drill(edited, plan, { only: 'welcome: the system refuses' });
+    expect(trials[0]?.asked).toEqual([{ step: 'compensate:account', by: 'revenue-operations' }]);
+    const sound = await drill(source, upgraded, { only: 'welcome: the system refuses' });
+    expect(sound.trials[0]).not.toHaveProperty('asked');
+  });
+
   it('finds a way back that leads elsewhere', async () => {
     const edits = {
       [PIPELINE]: swap(

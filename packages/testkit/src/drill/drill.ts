@@ -23,7 +23,10 @@ export interface TrialReport {
   readonly end: DrillEnd;
   /** What a person who knew the truth then said of what was in doubt, and where that led. */
   readonly settled?: { readonly verdicts: readonly string[]; readonly state: string };
+  /** Changes that were made in other systems, what undid others included. */
   readonly effects: number;
+  /** Who was asked before something was undone; they said yes. */
+  readonly asked?: readonly { readonly step: string; readonly by: string }[];
   /** Simulated time from the event to where nothing moves any more. */
   readonly tookMs: number;
   readonly broken: readonly Broken[];
@@ -38,6 +41,10 @@ export interface DrillReport {
   /** How the run that came the furthest ended, where none ended well. */
   readonly failed?: { readonly step?: string; readonly message: string };
   readonly trials: readonly TrialReport[];
+  /** Not all ways were wanted: what no run reached is not known then. */
+  readonly isPart?: true;
+  /** Connections over which the event may come, and over which it never did. */
+  readonly untriedConnections: readonly string[];
   /** It was ended before all was tried. */
   readonly isCut?: true;
   /** Ids of steps that no run reached. */
@@ -94,6 +101,8 @@ export async function drill(
     starts: explored.bases.map(({ start }) => start),
     ...(explored.bases.length === 0 && failed !== undefined && { failed: failureOf(failed) }),
     trials,
+    ...(only !== undefined && { isPart: true }),
+    untriedConnections: untriedIn(parts, explored),
     ...(signal?.aborted && { isCut: true }),
     unreached: explored.unreached,
     madeUp: parts.madeUp,
@@ -119,6 +128,12 @@ async function begun(
 
 const WORLDS = 6;
 
+function untriedIn({ loaded: { plan }, incoming }: DrillParts, { bases }: Explored): readonly string[] {
+  if ('manual' in plan.trigger) return [];
+  const tried = new Set(bases.map(({ start }) => start.connection));
+  return bases.length === 0 ? [] : incoming(plan.trigger.event).filter((name) => !tried.has(name));
+}
+
 function failureOf({ run, refused, waiting }: Outcome): NonNullable<DrillReport['failed']> {
   if (run === undefined) return { message: refused ?? 'the event that was made up starts no run' };
   const { failure } = run;
@@ -137,6 +152,7 @@ function reportOf(outcome: Outcome, broken: readonly Broken[]): TrialReport {
     end: endOf(outcome),
     ...(settled && { settled: { verdicts: settled.verdicts, state: settled.run?.state ?? 'gone' } }),
     effects: outcome.effects.length,
+    ...(outcome.asked.size > 0 && { asked: [...outcome.asked].map(([step, by]) => ({ step, by })) }),
     tookMs: outcome.tookMs,
     broken,
   };

@@ -7,6 +7,7 @@ import { put, type Wish } from '../wishes.ts';
 import { expressionAt, madePayload, sampleAt, scopeOf, waysTo, withWishes } from './made-events.ts';
 import type { DrillParts, Start } from './parts.ts';
 import { UNDISTURBED } from './schedule.ts';
+import { withStrangers } from './strangers.ts';
 import { type Outcome, Trial } from './trial.ts';
 
 /** A beginning from which a run goes as it is meant to, and how it went. */
@@ -52,7 +53,7 @@ export async function explore(parts: DrillParts, options: ExploreOptions = {}): 
       return;
     }
     if ([...found.base.reached].every((id) => reached.has(id))) return;
-    bases.push(found.base);
+    bases.push(await amongOthers(parts, found.base));
     for (const id of found.base.reached) reached.add(id);
   };
   for (const start of startsOf(parts, options)) {
@@ -71,6 +72,14 @@ export async function explore(parts: DrillParts, options: ExploreOptions = {}): 
   }
   const unreached = allSteps(parts.loaded.plan.steps).flatMap(({ id }) => (reached.has(id) ? [] : [id]));
   return { bases, unreached, ...(failed !== undefined && { failed }) };
+}
+
+/** The same in systems that hold things of others, too, where it goes as well there. */
+async function amongOthers(parts: DrillParts, base: Base): Promise<Base> {
+  const start = withStrangers(parts, base.start, base.outcome);
+  if (start.rows === base.start.rows) return base;
+  const outcome = await new Trial(parts, start, UNDISTURBED).run();
+  return outcome.run?.state === 'succeeded' ? { start, outcome, reached: reachedIn(parts, outcome) } : base;
 }
 
 function* startsOf({ loaded, incoming }: DrillParts, { start }: ExploreOptions): Iterable<Start> {

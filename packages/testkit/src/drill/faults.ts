@@ -1,5 +1,6 @@
 import type { HttpOperation, Operation } from '@tenon/contract';
 import type { Fault } from '../sandbox/faults.ts';
+import type { CallPurpose } from './schedule.ts';
 
 /** What goes wrong with a call, whatever carries it. The texts are for people. */
 export const callFaults = {
@@ -19,6 +20,18 @@ export const callFaults = {
 } as const;
 
 export type CallFault = keyof typeof callFaults;
+
+/** What goes wrong with a call, in words; a read does nothing that could be lost. */
+export function faultWords(fault: CallFault, purpose: CallPurpose): string {
+  const isRead = purpose === 'read' || purpose === 'probe';
+  return (isRead ? READ_WORDS[fault] : undefined) ?? callFaults[fault];
+}
+
+const READ_WORDS: Readonly<Partial<Record<CallFault, string>>> = {
+  silentBefore: 'says nothing',
+  garbled: 'answers what cannot be read',
+  drifted: 'answers what its contract does not have',
+};
 
 /** The effect may have been made, and the caller cannot know. */
 export const UNCLEAR: ReadonlySet<CallFault> = new Set([

@@ -16,7 +16,7 @@ export function drillFindings(report: DrillReport, plan: Plan): readonly Diagnos
       if (known === undefined) found.set(key, { broken: one, way: schedule.name, count: 1 });
       else known.count += 1;
     }
-  const { pipeline, failed, unreached } = report;
+  const { pipeline, starts, failed, unreached } = report;
   return [
     ...[...found.values()].map(({ broken, way, count }) =>
       drillDiagnostic(broken.code, {
@@ -31,13 +31,13 @@ export function drillFindings(report: DrillReport, plan: Plan): readonly Diagnos
       : [
           drillDiagnostic('drill-not-started', {
             message: `${pipeline}: ${failed.step === undefined ? '' : `stopped at ${failed.step}: `}${failed.message}`,
-            at: placeOf(plan, failed.step),
+            at: failed.step === undefined ? triggerOf(plan) : placeOf(plan, failed.step),
             subject: pipeline,
           }),
         ]),
     ...(failed === undefined ? unreached : []).map((step) =>
       drillDiagnostic('drill-step-unreached', {
-        message: `${pipeline}: no run that was made up came to ${step}`,
+        message: `${pipeline}: no run that ${starts.some(({ isGiven }) => isGiven) ? 'begins so' : 'was made up'} came to ${step}`,
         at: placeOf(plan, step),
         subject: `${pipeline} ${step}`,
       }),
@@ -52,6 +52,12 @@ function placeOf(plan: Plan, place: string | undefined): Location {
   const before = text.split('\n').slice(0, line - 1);
   const offset = before.reduce((sum, one) => sum + one.length + 1, 0) + column - 1;
   return { file, range: textRange(text, offset, offset + (id?.length ?? 1)) };
+}
+
+/** Where it is said what starts a run. */
+function triggerOf({ source: { file, text } }: Plan): Location {
+  const offset = Math.max(0, text.search(/^trigger:/m));
+  return { file, range: textRange(text, offset, offset + 'trigger'.length) };
 }
 
 function waysWord(count: number): string {

@@ -10,8 +10,8 @@ import {
   type WiredRequest,
 } from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
-import type { Json, Random, SteadyClock } from '@tenon/model';
-import { type Change, Engine } from '../sandbox/engine.ts';
+import type { Json, JsonObject, Random, SteadyClock } from '@tenon/model';
+import { type Change, Engine, untakenOf } from '../sandbox/engine.ts';
 import type { Rows } from '../sandbox/rows.ts';
 import { rendered } from '../sandbox/wire.ts';
 import { canarySecrets, trialConnection, withoutCertificates } from '../trial-connection.ts';
@@ -34,6 +34,8 @@ const BASE_URL = 'http://sandbox.invalid';
 export class HttpPeer implements Peer {
   readonly #options: HttpPeerOptions;
   readonly #engine: Engine;
+  /** Operations of which the contract does not tell what they change. */
+  readonly #unsaid: ReadonlySet<string>;
   readonly #answers = new Map<string, Json>();
   readonly #changes: PeerEffect[] = [];
   #unreachable = new Set<string>();
@@ -50,6 +52,7 @@ export class HttpPeer implements Peer {
       onUntaken: () => {},
       onChange: (change) => this.#note(change),
     });
+    this.#unsaid = new Set(this.#engine.unsaid().map(({ operation }) => operation));
   }
 
   begin(rows: Rows): void {
@@ -106,6 +109,11 @@ export class HttpPeer implements Peer {
     return this.#answers.get(traceparent);
   }
 
+  takes(resource: string, row: JsonObject): boolean {
+    const { contract, manifest } = this.#options;
+    return untakenOf({ contract, manifest }, { [resource]: [row] }).length === 0;
+  }
+
   rows(): Rows {
     return this.#engine.state();
   }
@@ -127,7 +135,12 @@ export class HttpPeer implements Peer {
 
   #note({ request, ...change }: Change): void {
     const seen = this.#engine.requests().findLast(({ sequence }) => sequence === request);
-    this.#changes.push({ traceparent: seen?.headers['traceparent'] ?? '', ...change });
+    const isUnsaid = this.#unsaid.has(change.operation);
+    this.#changes.push({
+      traceparent: seen?.headers['traceparent'] ?? '',
+      ...change,
+      ...(isUnsaid && { isUnsaid }),
+    });
   }
 }
 

@@ -198,6 +198,14 @@ function isLeftOnPurpose({ entries }: Outcome, place: string): boolean {
 /** Is the thing again as it was before? */
 function* restored(place: string, made: MadeEffect, undoing: MadeEffect): Iterable<Broken> {
   const { before, after, resource, id } = made;
+  if (undoing.isUnsaid === true) {
+    yield {
+      code: 'drill-undoing-unsaid',
+      step: place,
+      message: `what ${undoing.operation} changes, which undoes ${place}, its contract does not tell`,
+    };
+    return;
+  }
   if (resource === undefined || id === undefined || undoing.resource === undefined) return;
   if (undoing.resource !== resource || (undoing.id !== undefined && undoing.id !== id)) {
     yield {

@@ -56,6 +56,10 @@ export class MadeUpPeer implements Peer {
     return this.#answers.get(traceparent);
   }
 
+  takes(): boolean {
+    return false;
+  }
+
   rows(): Readonly<Record<string, never>> {
     return {};
   }

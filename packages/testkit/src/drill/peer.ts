@@ -13,6 +13,8 @@ export interface PeerEffect {
   /** The thing as it was before and is after, where the system has things; absent before it was made, and after it was removed. */
   readonly before?: JsonObject;
   readonly after?: JsonObject;
+  /** The contract does not tell what the operation changes, so nothing was. */
+  readonly isUnsaid?: boolean;
 }
 
 /** A system that a pipeline calls, in this process and over the drill's clock. */
@@ -26,6 +28,8 @@ export interface Peer {
   answerTo(traceparent: string): Json | undefined;
   /** All that it holds, by resource; empty for one that keeps nothing. */
   rows(): Rows;
+  /** May such a thing be among what it begins with? */
+  takes(resource: string, row: JsonObject): boolean;
   /** As at the beginning, with these rows. */
   begin(rows: Rows): void;
 }

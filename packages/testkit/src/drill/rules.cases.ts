@@ -48,6 +48,16 @@ export const drillCases = {
       ),
     }),
   },
+  'drill-undoing-unsaid': {
+    undone: (sound) => ({
+      ...sound,
+      effects: sound.effects.map((effect) =>
+        effect.call?.step === 'invoice' && effect.call.purpose === 'compensation'
+          ? { ...effect, isUnsaid: true }
+          : effect,
+      ),
+    }),
+  },
   'drill-undoes-another': {
     undone: (sound) => ({
       ...sound,

@@ -56,6 +56,12 @@ export const drillRules = {
     why: 'The way back was walked, and the other system does not stand where it stood.',
     fix: 'Send in `compensate` what was there before the step, which a step before it reads.',
   },
+  'drill-undoing-unsaid': {
+    severity: 'warning',
+    title: 'in a drill, what undoes an effect changed nothing that the contract tells of',
+    why: 'The sandbox knows of an operation what its contract says. Of this one that is nothing, so whether the way back leads back was not tried.',
+    fix: 'Say in `overlay.yaml` what the operation writes (`x-tenon-sandbox`); docs/sandbox.md has how.',
+  },
   'drill-undoes-another': {
     severity: 'error',
     title: 'in a drill, something else was undone than was done',
@@ -69,7 +75,7 @@ export const drillRules = {
     fix: 'Class the field in `contract.yaml`, and take it out of names, keys and messages.',
   },
   'drill-not-started': {
-    severity: 'warning',
+    severity: 'error',
     title: 'no run could be drilled: none that was made up came to a good end',
     why: 'Nothing is known of how the pipeline fails as long as it is not known how it succeeds.',
     fix: 'Give the drill an event and rows with which a run succeeds: `tenon drill <pipeline> --start <file>`.',

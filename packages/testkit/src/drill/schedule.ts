@@ -31,6 +31,8 @@ export interface Schedule {
   readonly crash?: Crash;
   /** What approvers say; default: yes. `silent`: nothing, until it expires. */
   readonly approvers?: 'approve' | 'reject' | 'silent';
+  /** Events that the run waits for do not come. */
+  readonly awaited?: 'never';
   /** The event comes again, at the end: under the same delivery id, or another. */
   readonly again?: 'sameDelivery' | 'otherDelivery';
   /** Somebody cancels the run as its nth entry is on the disk. */

@@ -1,5 +1,5 @@
 import type { SeenCall } from './calls.ts';
-import { type CallFault, callFaults } from './faults.ts';
+import { type CallFault, callFaults, faultWords } from './faults.ts';
 import type { DrillParts } from './parts.ts';
 import type { FaultPlace, Schedule } from './schedule.ts';
 import type { Outcome } from './trial.ts';
@@ -25,7 +25,13 @@ const ALWAYS_IN_EFFECTS: readonly CallFault[] = [
   'lostAfter',
 ];
 const ONCE_IN_READS: readonly CallFault[] = ['unavailable', 'tooMany', 'silentBefore', 'garbled'];
-const ALWAYS_IN_READS: readonly CallFault[] = ['unreachable', 'refused', 'drifted'];
+const ALWAYS_IN_READS: readonly CallFault[] = [
+  'unavailable',
+  'unreachable',
+  'refused',
+  'unauthorised',
+  'drifted',
+];
 const ONCE_IN_UNDOING: readonly CallFault[] = ['unavailable', 'lostAfter', 'silentAfter', 'gatewayAfter'];
 const ALWAYS_IN_UNDOING: readonly CallFault[] = ['refused', 'unavailable'];
 
@@ -94,7 +100,7 @@ export function undoingFaults(step: string, schedule: Schedule): readonly Schedu
 
 function faultSchedule({ step, purpose }: SeenCall, fault: CallFault, calls: FaultPlace['calls']): Schedule {
   return {
-    name: `${step}: the system ${callFaults[fault]}${often(calls)}`,
+    name: `${step}: the system ${faultWords(fault, purpose)}${often(calls)}`,
     step,
     faults: [{ step, purpose, calls, fault }],
   };
@@ -151,6 +157,11 @@ function crashesIn(
 
 /** Approvers say no, or nothing; somebody cancels the run, or kills everything, at each moment of it. */
 function peopleIn({ entries }: Outcome): readonly Schedule[] {
+  // Of what else is waited for the entry says what kind it is.
+  const isAwaiting = entries.some(
+    ({ kind, details }) =>
+      kind === 'waiting' && !['approval', 'decision', 'time', 'run'].includes(String(details['for'])),
+  );
   const isAsked = entries.some(({ kind, details }) => kind === 'waiting' && details['for'] === 'approval');
   return [
     ...(isAsked
@@ -159,6 +170,7 @@ function peopleIn({ entries }: Outcome): readonly Schedule[] {
           { name: 'the approvers say nothing', approvers: 'silent' },
         ] as const)
       : []),
+    ...(isAwaiting ? [{ name: 'an event that it waits for does not come', awaited: 'never' } as const] : []),
     ...entries.flatMap(({ kind, step }, index): readonly Schedule[] => {
       const at = `at entry ${index + 1} (${kind}${step === undefined ? '' : ` ${step}`})`;
       return [

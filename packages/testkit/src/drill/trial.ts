@@ -13,6 +13,7 @@ import { Calls, type MadeEffect, type SeenCall, UNDOING } from './calls.ts';
 import type { DrillClock } from './drill-clock.ts';
 import { scopeOf, signalFor } from './made-events.ts';
 import type { DrillParts, Start } from './parts.ts';
+import { PlaceNames } from './place-names.ts';
 import { Processes } from './processes.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -42,6 +43,8 @@ export interface Outcome {
     readonly run: RunDetail | undefined;
     readonly effects: readonly MadeEffect[];
   };
+  /** Who was asked before something was undone, by its place; they said yes. */
+  readonly asked: ReadonlyMap<string, string>;
   readonly tookMs: number;
   /** It goes round and does not come to rest, or time alone goes on. */
   readonly isEndless: boolean;
@@ -69,6 +72,7 @@ export class Trial {
   readonly #clock: DrillClock;
   readonly #processes: Processes;
   readonly #calls: Calls;
+  readonly #names = new PlaceNames();
   readonly #entries: LedgerEntry[] = [];
   #moves = 0;
   #batches = 0;
@@ -84,13 +88,15 @@ export class Trial {
   #meanwhile: Promise<unknown>[] = [];
   readonly #people = new Map<string, number>();
   readonly #signalled = new Set<string>();
+  /** Who was asked before something was undone, by its place. */
+  readonly #asked = new Map<string, string>();
 
   constructor(parts: DrillParts, start: Start, schedule: Schedule) {
     this.#parts = parts;
     this.#start = start;
     this.#schedule = schedule;
     this.#clock = parts.clock;
-    this.#calls = new Calls(parts, schedule, (at, nth) => {
+    this.#calls = new Calls(parts, this.#names, schedule, (at, nth) => {
       this.#moves++;
       this.#maybeCrash(at, nth);
     });
@@ -133,7 +139,11 @@ export class Trial {
   }
 
   #outcome(beganAtMs: number, refused: string | undefined): Outcome {
-    const run = this.#runId === undefined ? undefined : this.#runtime.run(this.#runId);
+    const run = this.#run();
+    const named = <T extends { readonly stepId: string }>(one: T): T => ({
+      ...one,
+      stepId: this.#names.of(one.stepId),
+    });
     return {
       schedule: this.#schedule,
       ...(this.#start.connection !== undefined && { connection: this.#start.connection }),
@@ -143,13 +153,28 @@ export class Trial {
       calls: [...this.#calls.seen],
       effects: this.#calls.effects(),
       waiting: {
-        doubts: this.#runtime.inDoubt(),
-        deadLetters: this.#runtime.deadLetters(),
-        fixes: this.#runtime.forwardFixes(),
+        doubts: this.#runtime.inDoubt().map(named),
+        deadLetters: this.#runtime
+          .deadLetters()
+          .map((letter) => ({ ...letter, step: this.#names.of(letter.step) })),
+        fixes: this.#runtime.forwardFixes().map(named),
       },
+      asked: this.#asked,
       tookMs: this.#clock.now() - beganAtMs,
       isEndless: this.#moves > MOVES_MAX || (run !== undefined && !isAtRest(run, this.#runtime)),
       ...(refused !== undefined && { refused }),
+    };
+  }
+
+  #run(): RunDetail | undefined {
+    const run = this.#runId === undefined ? undefined : this.#runtime.run(this.#runId);
+    if (run === undefined) return undefined;
+    const { step, failure } = run;
+    return {
+      ...run,
+      ...(step !== undefined && { step: this.#names.of(step) }),
+      ...(failure && { failure: { ...failure, step: this.#names.of(failure.step) } }),
+      steps: run.steps.map((one) => ({ ...one, id: this.#names.of(one.id) })),
     };
   }
 
@@ -157,7 +182,8 @@ export class Trial {
   async #settled(outcome: Outcome): Promise<Outcome> {
     const verdicts: string[] = [];
     for (const doubt of this.#runtime.inDoubt()) {
-      const effect = this.#calls.effects().findLast(({ call }) => placeOf(call) === doubt.stepId);
+      const place = this.#names.of(doubt.stepId);
+      const effect = this.#calls.effects().findLast(({ call }) => placeOf(call) === place);
       const truth = effect && this.#parts.peers.get(effect.connection)?.answerTo(effect.traceparent);
       const verdict = effect === undefined ? 'redo' : 'confirm';
       const done = await this.#runtime.settle(
@@ -168,13 +194,10 @@ export class Trial {
         'looked at the other system',
         ...(verdict === 'confirm' && truth !== undefined ? [truth] : []),
       );
-      verdicts.push(
-        done.ok ? `${doubt.stepId}: ${verdict}` : `${doubt.stepId}: ${verdict} was refused: ${done.message}`,
-      );
+      verdicts.push(done.ok ? `${place}: ${verdict}` : `${place}: ${verdict} was refused: ${done.message}`);
     }
     await this.#live();
-    const run = this.#runId === undefined ? undefined : this.#runtime.run(this.#runId);
-    return { ...outcome, settled: { verdicts, run, effects: this.#calls.effects() } };
+    return { ...outcome, settled: { verdicts, run: this.#run(), effects: this.#calls.effects() } };
   }
 
   /** Why it was refused. */
@@ -259,11 +282,12 @@ export class Trial {
   async #act(): Promise<boolean> {
     const { approvers = 'approve' } = this.#schedule;
     if (approvers !== 'silent')
-      for (const { runId, stepId, given = [] } of this.#runtime.approvals()) {
+      for (const { runId, stepId, by, given = [] } of this.#runtime.approvals()) {
         const place = `${runId} ${stepId}`;
         const asked = this.#people.get(place) ?? given.length;
         if (asked > APPROVERS_MAX) continue;
         this.#people.set(place, asked + 1);
+        if (stepId.startsWith(UNDOING)) this.#asked.set(this.#names.of(stepId), by);
         await this.#processes.heard(
           this.#runtime.decide(runId, stepId, approvers, `approver-${asked + 1}`, 'a drill'),
         );
@@ -274,6 +298,7 @@ export class Trial {
 
   /** Sends an event that somebody waits for, once. */
   async #signal(): Promise<boolean> {
+    if (this.#schedule.awaited === 'never') return false;
     for (const { runId } of this.#runtime.runs({ state: 'waiting', limit: 100 })) {
       const run = this.#runtime.run(runId);
       const step = run?.steps.find(({ awaits }) => awaits?.for === 'event');
@@ -289,9 +314,10 @@ export class Trial {
       const { event, over } = wait.for;
       const named = over === undefined ? undefined : loaded.expression(over, scopeOf(run, own));
       const source = named?.ok ? String(named.value) : (this.#parts.incoming(event)[0] ?? NOWHERE);
-      await this.#processes.heard(
-        this.#runtime.accept({ event, payload, deliveryId: `signal-${step.id}`, source }),
-      );
+      const deliveryId = `signal-${step.id}`;
+      const heard = await this.#processes.heard(this.#runtime.accept({ event, payload, deliveryId, source }));
+      // Whoever hears nothing of it sends it again.
+      if (heard === undefined) this.#signalled.delete(`${runId} ${step.id}`);
       return true;
     }
     return false;
@@ -300,7 +326,8 @@ export class Trial {
   #noticed(entry: LedgerEntry): void {
     this.#moves++;
     this.#heardAtMs = this.#clock.now();
-    this.#entries.push(entry);
+    const { step } = entry;
+    this.#entries.push(step === undefined ? entry : { ...entry, step: this.#names.of(step) });
     if (this.#begun === undefined) return;
     const nth = this.#entries.length - this.#begun.entries;
     if (this.#maybeCrash('entry', nth)) return;

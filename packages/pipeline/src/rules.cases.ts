@@ -69,6 +69,21 @@ const OVER = [
   ['wait: { event: shop.orderPaid,', "wait: { event: shop.orderPaid, over: '${ connection }',"],
 ] as const;
 
+/** The charge is read again over what is given here. */
+const reread = (over: string) =>
+  [
+    [
+      '  - id: pace\n',
+      `  - id: again
+    call: shop.getCharge
+    over: "\${ ${over} }"
+    with: { chargeId: '\${ steps.charge.id }' }
+  - id: pace
+`,
+    ],
+    ['success: ${ steps.charge.status', 'success: ${ steps.again.status'],
+  ] as const;
+
 const TWO_OPERATORS = config(
   'kind: Workspace',
   "kind: Workspace\nserver: { operators: [{ name: ada, role: operator, token: 'env:ONE' }, { name: finn, role: approver, teams: [finance], token: 'env:TWO' }] }",
@@ -761,6 +776,14 @@ export const ruleCases = {
     fires: { [CONFIG]: OTHER_ACCOUNT, [PIPELINE]: swaps(TOLD_APART, ...OVER.slice(1)) },
     on: 'shop.getOrder',
     silent: { [CONFIG]: OTHER_ACCOUNT, [PIPELINE]: swaps(TOLD_APART, ...OVER) },
+  },
+  'id-of-another-account': {
+    fires: {
+      [CONFIG]: OTHER_ACCOUNT,
+      [PIPELINE]: swaps(TOLD_APART, ...OVER, ...reread("connection == 'shop' ? 'shop-us' : 'shop'")),
+    },
+    on: 'steps.charge.id',
+    silent: { [CONFIG]: OTHER_ACCOUNT, [PIPELINE]: swaps(TOLD_APART, ...OVER, ...reread('connection')) },
   },
   'key-retention-too-short': {
     fires: connector('retention: 24h', 'retention: 4h'),

@@ -219,6 +219,44 @@ test('a connector with accounts of other names is told of them, and how a call t
   expect(both.map(({ code }) => code)).not.toContain('unknown-connection');
 });
 
+/** The charge of the event's account is read again, over what is given here. */
+const reread = (over: string, chargeId = 'steps.charge.id') =>
+  apart([
+    '  - id: pace\n',
+    `  - id: again\n${over}    with: { chargeId: '\${ ${chargeId} }' }\n  - id: pace\n`,
+  ]);
+const OTHER = `    call: shop.getCharge\n    over: "\${ connection == 'shop' ? 'shop-us' : 'shop' }"\n`;
+
+test('an id that one account gave and another is sent is told', async () => {
+  const crossed = async (change: Change) =>
+    (await found(change)).filter(({ code }) => code === 'id-of-another-account');
+  expect(await crossed(reread(OTHER))).toMatchObject([
+    {
+      severity: 'warning',
+      message:
+        "`steps.charge.id` is an id that `charge` was given over `connection`, and `again` sends it over `connection == 'shop' ? 'shop-us' : 'shop'`",
+      fix: expect.stringContaining('`over: "${ connection }"`'),
+    },
+  ]);
+  const named = reread("    call: shop-us.getCharge\n    when: ${ connection == 'shop' }\n");
+  expect(await crossed(named), 'by the name of the connection').toHaveLength(1);
+});
+
+test('an id is sent to its own account in other words too', async () => {
+  const codes = async (change: Change) => (await found(change)).map(({ code }) => code);
+  for (const [why, change] of [
+    ['the same choice', reread('    call: shop.getCharge\n    over: ${ connection }\n')],
+    [
+      'one that is known here',
+      reread("    call: shop.getCharge\n    over: ${ connection }\n    when: ${ connection == 'shop' }\n"),
+    ],
+    ['by its name', reread("    call: shop.getCharge\n    when: ${ connection == 'shop' }\n")],
+    ['an id of the event', reread(OTHER, 'event.orderId')],
+    ['no id alone', reread(OTHER, "steps.charge.id + '-copy'")],
+  ] as const)
+    expect(await codes(change), why).not.toContain('id-of-another-account');
+});
+
 test('with `over`, a call begins with the connector', async () => {
   expect(await found(apart(['call: shop.getOrder', 'call: shop-us.getOrder']))).toMatchObject([
     { code: 'unknown-connector', fix: expect.stringContaining('write `shop.getOrder`') },

@@ -1,6 +1,7 @@
 import { compareText, type Diagnostic } from '@tenon/model';
 import type { Workspace } from '../workspace.ts';
 import { checkAccounts, checkAccountsOfSteps, checkConnectionless } from './accounts.ts';
+import { checkIdsOfAccounts } from './accounts-crossed.ts';
 import { checkAddresses } from './addresses.ts';
 import { checkApprovals, checkRequesters } from './approvals.ts';
 import { checkBasedOn } from './based-on.ts';
@@ -44,6 +45,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkIdentityKey(checked),
     ...checkAccounts(checked),
     ...checkAccountsOfSteps(checked),
+    ...checkIdsOfAccounts(checked),
     ...checkEffects(model),
     ...checkProbeInputs(model),
     ...checkBasedOn(model),

@@ -96,6 +96,16 @@ export const proofsRules = {
       good: 'call: shop.getOrder\nover: ${ connection }',
     },
   },
+  'id-of-another-account': {
+    severity: 'warning',
+    title: 'an id of one account that is sent to another',
+    why: 'Accounts of one system number their things for themselves: in another account the id names another thing, or nothing.',
+    fix: 'go over the connection that the id was given over. Where both accounts have the same ids, say so on the line above: `# tenon: allow id-of-another-account because <reason>`',
+    example: {
+      bad: 'call: pay.createCharge\nover: ${ event.region }   # `customer` was read over `connection`\nwith: { body: { customerId: "${ steps.customer.id }" } }',
+      good: 'call: pay.createCharge\nover: ${ connection }\nwith: { body: { customerId: "${ steps.customer.id }" } }',
+    },
+  },
   'key-retention-too-short': {
     severity: 'error',
     title: 'keys are forgotten before the last repeat',

@@ -78,6 +78,17 @@ describe('drill', () => {
     expect(code).toBe(exit.usage);
   });
 
+  it('follows no aliases without end', async () => {
+    const grown = Array.from(
+      { length: 9 },
+      (_, nth) => `a${nth + 1}: &a${nth + 1} [${Array(9).fill(`*a${nth}`)}]\n`,
+    );
+    await writeFile(join(folder, 'start.yaml'), `a0: &a0 [x]\n${grown.join('')}`);
+    const { code, err } = await run('--start', 'start.yaml');
+    expect(err).toContain('start.yaml: its aliases (*) cannot be followed: write the values out');
+    expect(code).toBe(exit.usage);
+  });
+
   it('begins with what it is given', async () => {
     const start = { event: { orderId: 'ord_7' } };
     await writeFile(join(folder, 'start.json'), JSON.stringify(start));

@@ -133,8 +133,17 @@ async function startGiven(
   const document = parseDocument(text);
   const [problem] = document.errors;
   if (problem) throw new UsageError('argument-invalid', `--start: ${file}: ${problem.message}`);
-  // As JSON: YAML has values that no event could hold.
-  const start = readStart(JSON.parse(JSON.stringify(document.toJS() ?? null)), plan, source);
+  // As JSON: YAML has values that no event could hold, and names of values that grow without end.
+  let given: unknown;
+  try {
+    given = JSON.parse(JSON.stringify(document.toJS() ?? null));
+  } catch {
+    throw new UsageError(
+      'argument-invalid',
+      `--start: ${file}: its aliases (*) cannot be followed: write the values out`,
+    );
+  }
+  const start = readStart(given, plan, source);
   if (typeof start === 'string') throw new UsageError('argument-invalid', `--start: ${file}: ${start}`);
   return start;
 }

@@ -120,6 +120,23 @@ describe('a drill', () => {
     expect(await codesOf(edits, { only })).toEqual(['drill-not-restored - id: account']);
   });
 
+  it('tries what concerns a step that only another beginning reaches', async () => {
+    const edits = {
+      [PIPELINE]: swap(
+        'when: ${ policy.needsFinance(steps.subscription) }',
+        'when: ${ event.seats > 1000000 }',
+      ),
+    };
+    const edited = await reference(edits);
+    const { trials } = await drill(edited, edited.plan('subscription-upgraded'), {
+      only: 'by way of approval',
+    });
+    const names = trials.map(({ schedule }) => schedule.name);
+    expect(names).toContain('by way of approval: nothing goes wrong');
+    expect(names.filter((name) => name.includes('approval)')).length).toBeGreaterThan(5);
+    expect(names.some((name) => name.includes('invoice:'))).toBe(false);
+  });
+
   it('says of a step that it came to none of its runs', async () => {
     const edits = {
       [PIPELINE]: swap('when: ${ policy.needsFinance(steps.subscription) }', 'when: ${ event.seats < 0 }'),
@@ -194,6 +211,16 @@ describe('a drill of a pipeline for several accounts', () => {
     expect(report.starts[0]).toMatchObject({ connection: 'crm' });
     expect(report.unreached).toEqual([]);
     expect(drillFindings(report, plan)).toEqual([]);
+  });
+
+  it('tries every way over each of them', async () => {
+    const two = await accounts("event.plan != 'free'");
+    const report = await drill(two, two.plan('subscription-upgraded'), { only: 'nothing goes wrong' });
+    expect(report.trials.map(({ schedule }) => schedule.name)).toEqual([
+      'nothing goes wrong',
+      'over crm-us: nothing goes wrong',
+    ]);
+    expect(report.untriedConnections).toEqual([]);
   });
 
   it('takes the one that its condition asks for, or the author', async () => {

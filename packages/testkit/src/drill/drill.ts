@@ -1,5 +1,6 @@
 import type { Plan } from '@tenon/pipeline';
-import { type Explored, type ExploreOptions, explore } from './explore.ts';
+import { stepIdOf } from '@tenon/runtime/drill';
+import { type Base, type Explored, type ExploreOptions, explore, untriedIn } from './explore.ts';
 import { type Broken, type DrillEnd, endOf, judge } from './judge.ts';
 import { type DrillParts, type DrillSource, partsOf, type Start } from './parts.ts';
 import { type Schedule, UNDISTURBED } from './schedule.ts';
@@ -66,20 +67,22 @@ export async function drill(
   const { seed = 1, only, signal, onTrial } = options;
   const { parts, explored } = await begun(source, plan, options, seed);
   const trials: TrialReport[] = [];
-  const seen = new Set<string>();
-  for (const { start, outcome: base } of explored.bases) {
+  for (const [nth, { start, outcome: base }] of explored.bases.entries()) {
+    const { prefix, isNews } = partOf(explored.bases, nth);
+    const seen = new Set<string>();
     /** The first way, by step, in which it comes to be undone. */
     const undoneBy = new Map<string, Schedule>();
-    const isToUndo = ({ calls, schedule }: Outcome): void => {
+    const isToUndo = (schedule: Schedule, { calls }: Outcome): void => {
       for (const { step, purpose } of calls)
         if (purpose === 'compensation' && !undoneBy.has(step)) undoneBy.set(step, schedule);
     };
     const tried = async (schedule: Schedule): Promise<void> => {
-      const isWanted = only === undefined || schedule.name.includes(only);
-      if (!isWanted || seen.has(schedule.name) || signal?.aborted) return;
-      seen.add(schedule.name);
-      const outcome = await new Trial(parts, start, schedule).run();
-      isToUndo(outcome);
+      const name = `${prefix}${schedule.name}`;
+      const isWanted = (only === undefined || name.includes(only)) && isNews(schedule);
+      if (!isWanted || seen.has(name) || signal?.aborted) return;
+      seen.add(name);
+      const outcome = await new Trial(parts, start, { ...schedule, name }).run();
+      isToUndo(schedule, outcome);
       const report = reportOf(outcome, judge(parts, start, outcome));
       trials.push(report);
       onTrial?.(report);
@@ -87,8 +90,8 @@ export async function drill(
     await tried(UNDISTURBED);
     const refused = lastRefused(parts, base);
     const undone = refused && (await new Trial(parts, start, refused).run());
-    if (undone !== undefined) isToUndo(undone);
-    for (const schedule of schedulesOf(base)) await tried(schedule);
+    if (refused !== undefined && undone !== undefined) isToUndo(refused, undone);
+    for (const schedule of schedulesOf(base, 'manual' in plan.trigger)) await tried(schedule);
     if (undone !== undefined) for (const schedule of undoingCrashes(undone)) await tried(schedule);
     for (const [step, schedule] of [...undoneBy])
       for (const undoing of undoingFaults(step, schedule)) await tried(undoing);
@@ -102,10 +105,32 @@ export async function drill(
     ...(explored.bases.length === 0 && failed !== undefined && { failed: failureOf(failed) }),
     trials,
     ...(only !== undefined && { isPart: true }),
-    untriedConnections: untriedIn(parts, explored),
+    untriedConnections: untriedIn(parts, explored.bases),
     ...(signal?.aborted && { isCut: true }),
     unreached: explored.unreached,
     madeUp: parts.madeUp,
+  };
+}
+
+/**
+ * What of a beginning is to be tried: all of the first, and of one that comes over another connection; of one that reaches other steps, what concerns
+ * these.
+ */
+function partOf(
+  bases: readonly Base[],
+  nth: number,
+): { readonly prefix: string; isNews(schedule: Schedule): boolean } {
+  const { start, reached } = bases[nth]!;
+  const before = bases.slice(0, nth);
+  if (before.length === 0) return { prefix: '', isNews: () => true };
+  const isOver = before.every((other) => other.start.connection !== start.connection);
+  if (isOver) return { prefix: `over ${start.connection}: `, isNews: () => true };
+  const known = new Set(before.flatMap((other) => [...other.reached]));
+  const news = [...reached].filter((id) => !known.has(id));
+  return {
+    prefix: `by way of ${news.join(', ')}: `,
+    isNews: ({ name, step }) =>
+      name === UNDISTURBED.name || (step !== undefined && news.includes(stepIdOf(step))),
   };
 }
 
@@ -120,19 +145,13 @@ async function begun(
   for (let nth = 0; nth < WORLDS; nth++) {
     const parts = partsOf(source, plan, seed + nth);
     const explored = await explore(parts, options);
-    if (explored.bases.length > 0) return { parts, explored };
+    if (explored.bases.length > 0 || options.signal?.aborted) return { parts, explored };
     last ??= { parts, explored };
   }
   return last!;
 }
 
 const WORLDS = 6;
-
-function untriedIn({ loaded: { plan }, incoming }: DrillParts, { bases }: Explored): readonly string[] {
-  if ('manual' in plan.trigger) return [];
-  const tried = new Set(bases.map(({ start }) => start.connection));
-  return bases.length === 0 ? [] : incoming(plan.trigger.event).filter((name) => !tried.has(name));
-}
 
 function failureOf({ run, refused, waiting }: Outcome): NonNullable<DrillReport['failed']> {
   if (run === undefined) return { message: refused ?? 'the event that was made up starts no run' };

@@ -19,7 +19,7 @@ export interface Base {
 }
 
 export interface Explored {
-  /** Each reaches steps that those before it do not. Empty: no run came to a good end. */
+  /** Each reaches steps that those before it do not, or comes over another connection. Empty: no run came to a good end. */
   readonly bases: readonly Base[];
   /** How far the best one came that did not. */
   readonly failed?: Outcome;
@@ -70,8 +70,24 @@ export async function explore(parts: DrillParts, options: ExploreOptions = {}): 
       if (reached.has(step.id)) break;
     }
   }
+  for (const connection of untriedIn(parts, bases)) {
+    const [base] = bases;
+    if (base === undefined || base.start.isGiven) break;
+    const { base: over } = await mended(parts, { ...base.start, connection });
+    if (over !== undefined) bases.push(await amongOthers(parts, over));
+  }
   const unreached = allSteps(parts.loaded.plan.steps).flatMap(({ id }) => (reached.has(id) ? [] : [id]));
   return { bases, unreached, ...(failed !== undefined && { failed }) };
+}
+
+/** Connections over which the event may come, and over which it does in none of these. */
+export function untriedIn(
+  { loaded: { plan }, incoming }: DrillParts,
+  bases: readonly Base[],
+): readonly string[] {
+  if ('manual' in plan.trigger || bases.length === 0) return [];
+  const tried = new Set(bases.map(({ start }) => start.connection));
+  return incoming(plan.trigger.event).filter((name) => !tried.has(name));
 }
 
 /** The same in systems that hold things of others, too, where it goes as well there. */

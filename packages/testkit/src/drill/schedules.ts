@@ -36,13 +36,16 @@ const ONCE_IN_UNDOING: readonly CallFault[] = ['unavailable', 'lostAfter', 'sile
 const ALWAYS_IN_UNDOING: readonly CallFault[] = ['refused', 'unavailable'];
 
 /** What may happen to a run that otherwise goes as `base` did: each call fails in each way, the process dies at each moment, people act at each. */
-export function schedulesOf(base: Outcome): readonly Schedule[] {
+export function schedulesOf(base: Outcome, isManual: boolean): readonly Schedule[] {
   const calls = firstOfEach(base.calls);
   return [
     ...calls.flatMap((call) => faultsOf(call)),
     ...crashesIn(base, 'the process dies', {}),
     ...peopleIn(base),
-    { name: 'the event comes again under its delivery id', again: 'sameDelivery' },
+    // What a person starts has a delivery id of its own each time.
+    ...(isManual
+      ? []
+      : [{ name: 'the event comes again under its delivery id', again: 'sameDelivery' } as const]),
     { name: 'the event comes again under another delivery id', again: 'otherDelivery' },
   ];
 }

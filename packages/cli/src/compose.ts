@@ -23,7 +23,7 @@ import { deploymentOf } from './deployment.ts';
 import { healthCalls, watchHealth } from './health.ts';
 import { intakeConnections } from './intake-connections.ts';
 import type { Io } from './io.ts';
-import { keptTokens, tokenLock } from './kept-tokens.ts';
+import { keptTokens, tokenLocks, UNNEEDED_FIX } from './kept-tokens.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { guessableWords, loadOperators } from './load-operators.ts';
 import type { LogLine } from './log-line.ts';
@@ -98,8 +98,10 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
   if (quotas) opened.use(quotas);
   const encryption = await encryptionOf(workspace, root, secrets);
   const tokens = keptTokens(root, encryption);
-  const lock = await tokenLock(tokens);
-  if (lock !== undefined) throw new ComposeError(lockedWords(lock), lock.code);
+  const locks = await tokenLocks(tokens, workspace);
+  if (locks.needed !== undefined) throw new ComposeError(lockedWords(locks.needed), locks.needed.code);
+  for (const { code, message } of locks.others)
+    log({ kind: 'problem', code, message: `${message}; no connection needs it: ${UNNEEDED_FIX}` });
   const parts = { workspace, check, code, io, log, secrets, onSecretUse, quotas: quotas?.store, tokens };
   const askedBy = makeTransports(
     health.map(({ connection }) => connection),

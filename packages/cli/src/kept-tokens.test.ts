@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { systemClock, systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CommandSpec, runCommandLine } from './command.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { grantsCommand } from './commands/grants.ts';
 import { serveCommand } from './commands/serve.ts';
 import { testCommand } from './commands/test.ts';
 import { exit } from './exit.ts';
@@ -96,6 +97,9 @@ it('they stay as they are where nothing is encrypted', async () => {
 
 describe('one that cannot be opened', () => {
   beforeEach(async () => {
+    await withTokensOf('127.0.0.1:1', folder);
+    await refreshing();
+    await runCommand([grantsCommand], ['grants', '--write'], { cwd: folder, env: ENV });
     await encrypted('{ id: k1, key: env:DATA_KEY }');
     await served({ DATA_KEY: KEY });
     // All but the tokens is new.
@@ -118,6 +122,29 @@ describe('one that cannot be opened', () => {
     expect((await doctor({ DATA_KEY: key })).out).toContain(`✗ a refresh token cannot be read: ${code}: `);
   });
 
+  it.each([
+    ['of a connection that is gone', () => rename(kept, join(tokens, `${'0'.repeat(32)}.token`))],
+    [
+      'of a connection whose token may be used again',
+      () => refreshing('flow: refreshToken, rotation: reusable'),
+    ],
+  ])('%s is told, and the start goes on', async (_what, change) => {
+    await change();
+    await encrypted('{ id: k2, key: env:NEXT_KEY }');
+    const [name] = await readdir(tokens);
+    const before = await readFile(join(tokens, name!), 'utf8');
+    const { code, said } = await served({ NEXT_KEY: OTHER });
+    expect(code).toBe(exit.clean);
+    const told = said.split('\n').filter((line) => line.includes('"RUNTIME_KEY_MISSING"'));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain(`${name} was sealed by the key k1`);
+    expect(told[0]).toContain('delete the file, or configure its key once more');
+    expect(await readFile(join(tokens, name!), 'utf8')).toBe(before);
+    const { out } = await doctor({ NEXT_KEY: OTHER });
+    expect(out).toContain('! a refresh token that no connection needs cannot be read: RUNTIME_KEY_MISSING: ');
+    expect(out).not.toContain('an older key');
+  });
+
   it('is not asked with, by a command that has no key', async () => {
     const asked: string[] = [];
     const server: Server = createServer((request, response) => {
@@ -127,8 +154,6 @@ describe('one that cannot be opened', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      await withTokensOf('127.0.0.1:1', folder);
-      await refreshing();
       const { code, said } = await runCommand(
         [testCommand],
         ['test', 'shop', '--provider', url, '--connection', 'shop'],
@@ -143,12 +168,12 @@ describe('one that cannot be opened', () => {
   });
 });
 
-async function refreshing(): Promise<void> {
+async function refreshing(flow = 'flow: refreshToken'): Promise<void> {
   for (const [file, from, to] of [
-    ['connectors/shop/connector.yaml', 'flow: clientCredentials', 'flow: refreshToken'],
+    ['connectors/shop/connector.yaml', /flow: (clientCredentials|refreshToken)/, flow],
     [
       'tenon.config.yaml',
-      'clientSecret: env:SHOP_KEY',
+      /clientSecret: env:SHOP_KEY(?!,)/,
       'clientSecret: env:SHOP_KEY, refreshToken: env:SHOP_REFRESH',
     ],
   ] as const) {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type FileTokenVault, fileTokenVault, type TokenLock, TokenLockedError } from '@tenon/connector';
+import type { Workspace } from '@tenon/pipeline';
 import { byteSeal, type EncryptionOptions } from '@tenon/runtime';
 import { readersKeys } from './data-keys.ts';
 import type { Io } from './io.ts';
@@ -25,13 +26,35 @@ export async function readersTokens(root: string, io: Io): Promise<FileTokenVaul
   return keptTokens(root, encryption, refusal);
 }
 
-/** What keeps tokens from being read; nothing where they can be. */
-export async function tokenLock(tokens: FileTokenVault): Promise<TokenLock | undefined> {
+/** Tokens that cannot be opened: `needed`, where a connection cannot go on without it, and `others`. */
+interface TokenLocks {
+  readonly needed?: TokenLock;
+  readonly others: readonly TokenLock[];
+}
+
+export async function tokenLocks(
+  tokens: FileTokenVault,
+  { config, connectors }: Pick<Workspace, 'config' | 'connectors'>,
+): Promise<TokenLocks> {
+  // A token that may be used again stands in the configuration too, and a connection that is gone asks for nothing.
+  const keys = Object.values(config.connections).flatMap(({ name, connector, credentials }) =>
+    (connectors.get(connector)?.auth ?? []).flatMap((scheme) =>
+      scheme.type === 'oauth2' &&
+      scheme.flow === 'refreshToken' &&
+      scheme.rotation !== 'reusable' &&
+      Object.hasOwn(credentials, scheme.id)
+        ? [`${name}/${scheme.id}`]
+        : [],
+    ),
+  );
   try {
-    await tokens.prove();
-    return undefined;
+    return { others: await tokens.prove(keys) };
   } catch (error) {
-    if (error instanceof TokenLockedError) return { code: error.code, message: error.message };
+    if (error instanceof TokenLockedError)
+      return { needed: { code: error.code, message: error.message }, others: [] };
     throw error;
   }
 }
+
+/** What is done about one that nothing needs. */
+export const UNNEEDED_FIX = 'delete the file, or configure its key once more';

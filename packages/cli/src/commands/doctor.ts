@@ -18,7 +18,7 @@ import { namedVariables, unsetVariables } from '../environment.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
-import { keptTokens, TOKENS_FOLDER, tokenLock } from '../kept-tokens.ts';
+import { keptTokens, TOKENS_FOLDER, tokenLocks, UNNEEDED_FIX } from '../kept-tokens.ts';
 import { checkpointsFile, publicKeys } from '../ledger-key.ts';
 import { type ClientTarget, operationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
@@ -248,20 +248,31 @@ function unusedVerdict({ tracesSinceMs }: Protection): Verdict[] {
 }
 
 /** Those that servers rotated: they are kept beside the database, by its keys. */
-async function refreshTokens({ root }: Session, { encryption, refusal }: ReadersKeys): Promise<Verdict[]> {
+async function refreshTokens(
+  { root, workspace }: Session,
+  { encryption, refusal }: ReadersKeys,
+): Promise<Verdict[]> {
   const tokens = keptTokens(root, encryption);
   const { clear, older } = await tokens.unsealed();
   // That the key is not at hand is said of the database.
   if (refusal !== undefined) return [];
-  const lock = await tokenLock(tokens);
-  if (lock !== undefined)
-    return [{ ok: false, what: `a refresh token cannot be read: ${coded(lock)}`, ...explained(lock) }];
-  if (encryption === undefined || clear + older === 0) return [];
+  const { needed, others } = await tokenLocks(tokens, workspace);
+  if (needed !== undefined)
+    return [{ ok: false, what: `a refresh token cannot be read: ${coded(needed)}`, ...explained(needed) }];
+  const unneeded = others.map((lock) => ({
+    ok: false,
+    isWarning: true as const,
+    what: `a refresh token that no connection needs cannot be read: ${coded(lock)}`,
+    code: lock.code,
+    fix: UNNEEDED_FIX,
+  }));
+  if (encryption === undefined || clear + older === 0) return unneeded;
   const what =
     clear > 0
       ? `${plural(clear, 'refresh tokens')} in ${TOKENS_FOLDER} ${clear === 1 ? 'stands' : 'stand'} in clear`
       : `${plural(older, 'refresh tokens')} in ${TOKENS_FOLDER} ${older === 1 ? 'needs' : 'need'} an older key`;
   return [
+    ...unneeded,
     {
       ok: false,
       what,

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,6 +78,47 @@ describe('a vault with a seal', () => {
     expect(await vault.load(KEY)).toBe('the next');
   });
 
+  it('leaves a token that another process saved while this one sealed it', async () => {
+    const at = await folder();
+    const [k1, both] = [turning({ k1: 7 }, 'k1'), turning({ k1: 7, k2: 9 }, 'k2')];
+    await fileTokenVault(at, { seal: k1 }).save(KEY, KEPT);
+    const [file] = await readdir(at);
+    const newer = JSON.stringify({
+      sealedBy: 'k1',
+      sealed: Buffer.from(k1.seal(Buffer.from('the next'), file!)).toString('base64'),
+    });
+    const seal: TokenSeal = {
+      ...both,
+      seal: (bytes, name) => {
+        writeFileSync(join(at, file!), newer);
+        return both.seal(bytes, name);
+      },
+    };
+    const vault = fileTokenVault(at, { seal });
+    await vault.sealAll();
+    expect(await readFile(join(at, file!), 'utf8')).toBe(newer);
+    expect(await vault.load(KEY)).toBe('the next');
+    expect(await readdir(at), 'nor is a draft left').toEqual([file]);
+  });
+
+  it('shares no draft with another process that saves at the same time', async () => {
+    const at = await folder();
+    const vaults = [1, 2, 3, 4].map(() => fileTokenVault(at, { seal: turning({ k1: 7 }, 'k1') }));
+    await Promise.all(vaults.map((vault, i) => vault.save(KEY, `token ${i}`)));
+    expect(await vaults[0]!.load(KEY)).toMatch(/^token \d$/);
+    expect(await readdir(at)).toHaveLength(1);
+  });
+
+  it('keeps what another process is about to save while this one wipes what was left', async () => {
+    const at = await folder();
+    const [one, another] = [0, 1].map(() => fileTokenVault(at, { seal: turning({ k1: 7 }, 'k1') }));
+    for (let i = 0; i < 20; i++) {
+      const saved = another!.save(KEY, `token ${i}`);
+      await Promise.all([saved, one!.sealAll()]);
+      expect(await one!.load(KEY)).toBe(`token ${i}`);
+    }
+  });
+
   it('opens no file under the name of another', async () => {
     const at = await folder();
     const seal = turning({ k1: 7 }, 'k1');
@@ -105,12 +147,25 @@ describe('what is locked is said, and taken for nothing else', () => {
     await fileTokenVault(at, { seal: turning({ k1: 7 }, 'k1') }).save(KEY, KEPT);
     const before = await bytesIn(at);
     const vault = fileTokenVault(at, options);
-    for (const asked of [vault.load(KEY), vault.prove(), vault.sealAll()]) {
+    for (const asked of [vault.load(KEY), vault.prove([KEY])]) {
       const error = await asked.catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(TokenLockedError);
       expect(error).toMatchObject({ code });
     }
+    expect(await vault.prove(['another/o']), 'nobody needs it').toMatchObject([{ code }]);
+    await vault.sealAll();
     expect(await bytesIn(at)).toBe(before);
+  });
+
+  it('others are sealed beside it', async () => {
+    const at = await folder();
+    await fileTokenVault(at, { seal: turning({ k0: 3 }, 'k0') }).save('gone/o', KEPT);
+    await fileTokenVault(at).save(KEY, KEPT);
+    const vault = fileTokenVault(at, { seal: turning({ k1: 7 }, 'k1') });
+    expect(await vault.unsealed()).toEqual({ clear: 1, older: 0 });
+    await vault.sealAll();
+    expect(await vault.unsealed()).toEqual({ clear: 0, older: 0 });
+    expect(await bytesIn(at)).toContain('"sealedBy":"k0"');
   });
 
   it('where keys cannot be had, nothing is spent whose successor could not be kept', async () => {
@@ -122,12 +177,12 @@ describe('what is locked is said, and taken for nothing else', () => {
 
   it('but not of a folder that holds nothing sealed, or is not there', async () => {
     const at = await folder();
-    await fileTokenVault(at).prove();
+    await fileTokenVault(at).prove([KEY]);
     await mkdir(at);
     await writeFile(join(at, 'notes.txt'), 'mine');
     await fileTokenVault(at, { seal: turning({ k1: 7 }, 'k1') }).sealAll();
     expect(await readdir(at)).toEqual(['notes.txt']);
     await fileTokenVault(at).save(KEY, KEPT);
-    await fileTokenVault(at).prove();
+    await fileTokenVault(at).prove([KEY]);
   });
 });

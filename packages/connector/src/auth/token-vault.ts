@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isObject, sha256 } from '@tenon/model';
@@ -36,11 +37,14 @@ export interface FileTokenVaultOptions {
 }
 
 export interface FileTokenVault extends TokenVault {
-  /** Rejects with `TokenLockedError` where something cannot be opened. Reads only. */
-  prove(): Promise<void>;
-  /** Seals by the current key what lies in clear, or was sealed by another. Does nothing without a seal. */
+  /**
+   * What cannot be opened, by the names of its files. Rejects with `TokenLockedError` where that is what was saved under one
+   * of `needed`. Reads only.
+   */
+  prove(needed: readonly string[]): Promise<readonly TokenLock[]>;
+  /** Seals by the current key what lies in clear, or was sealed by another. Leaves what cannot be opened; does nothing without a seal. */
   sealAll(): Promise<void>;
-  /** Tokens that lie in clear, and that a key other than the current one has sealed. */
+  /** Tokens that lie in clear, and that a key other than the current one has sealed and can be opened. */
   unsealed(): Promise<{ readonly clear: number; readonly older: number }>;
 }
 
@@ -55,7 +59,8 @@ export class TokenLockedError extends Error {
 }
 
 /**
- * One file for each key below `folder`, readable by its owner alone, replaced whole and synced. For one process.
+ * One file for each key below `folder`, readable by its owner alone, replaced whole and synced. Processes that share it
+ * see each other's tokens; which of two that save under one key at the same time is kept is not said.
  *
  * With a seal a file is `{"sealedBy":"k1","sealed":"…"}`; one of an earlier version, or from before there was a seal, is the value itself,
  * is read as that, and is sealed when it is saved next or by `sealAll`.
@@ -87,20 +92,24 @@ export function fileTokenVault(
     return text === undefined ? undefined : opened(text, name);
   }
 
-  async function prove(): Promise<void> {
+  async function prove(needed: readonly string[]): Promise<readonly TokenLock[]> {
+    const others: TokenLock[] = [];
     for (const name of await names()) {
       const text = await readOrNothing(join(folder, name));
-      if (text !== undefined) opened(text, name);
+      const lock = text === undefined ? undefined : lockOf(text, name);
+      if (lock === undefined) continue;
+      if (needed.some((key) => nameOf(key) === name)) throw lock;
+      others.push({ code: lock.code, message: lock.message });
     }
+    return others;
   }
 
   async function sealEach(): Promise<void> {
-    await prove();
     if (seal === undefined) return;
     for (const name of await names()) {
       const text = await readOrNothing(join(folder, name));
-      if (text !== undefined && sealedOf(text)?.sealedBy !== seal.current)
-        await put(name, opened(text, name));
+      if (text === undefined || sealedOf(text)?.sealedBy === seal.current) continue;
+      if (lockOf(text, name) === undefined) await put(name, opened(text, name), text);
     }
     // Of a process that ended before it was whole: nothing was told of it, and a part of a token may stand in it.
     for (const name of await readdir(folder).catch(noFolder))
@@ -108,12 +117,25 @@ export function fileTokenVault(
   }
 
   async function unsealed(): Promise<{ readonly clear: number; readonly older: number }> {
-    const texts = await Promise.all((await names()).map((name) => readOrNothing(join(folder, name))));
-    const by = texts.flatMap((text) => (text === undefined ? [] : [sealedOf(text)?.sealedBy]));
-    return {
-      clear: by.filter((key) => key === undefined).length,
-      older: by.filter((key) => key !== undefined && key !== seal?.current).length,
-    };
+    const counts = { clear: 0, older: 0 };
+    for (const name of await names()) {
+      const text = await readOrNothing(join(folder, name));
+      if (text === undefined) continue;
+      const by = sealedOf(text)?.sealedBy;
+      if (by === undefined) counts.clear++;
+      else if (by !== seal?.current && lockOf(text, name) === undefined) counts.older++;
+    }
+    return counts;
+  }
+
+  function lockOf(text: string, name: string): TokenLockedError | undefined {
+    try {
+      opened(text, name);
+      return undefined;
+    } catch (error) {
+      if (error instanceof TokenLockedError) return error;
+      throw error;
+    }
   }
 
   function opened(text: string, name: string): string {
@@ -132,7 +154,8 @@ export function fileTokenVault(
     return Buffer.from(bytes).toString();
   }
 
-  async function put(name: string, value: string): Promise<void> {
+  /** `over`: the text that it is to take the place of; where another one lies there by then, that one stays. */
+  async function put(name: string, value: string, over?: string): Promise<void> {
     if (refusal) throw new TokenLockedError(refusal);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, name);
@@ -143,17 +166,32 @@ export function fileTokenVault(
             sealedBy: seal.current,
             sealed: Buffer.from(seal.seal(Buffer.from(value), name)).toString('base64'),
           });
-    const draft = join(folder, `${name}${DRAFT_END}`);
-    {
-      await using next = await open(draft, 'w', 0o600);
-      await next.writeFile(text);
-      await next.sync();
-    }
+    const draft = await drafted(name, text);
     const before = seal === undefined ? undefined : await open(file, 'r+').catch(() => undefined);
-    await rename(draft, file);
+    // Turns hold within this process. A token that another one saves between this look and the rename, two calls of the
+    // file system, is still lost: no rename compares, and a lock in a file would outlive a process that crashed.
+    if (over !== undefined && (await readOrNothing(file)) !== over) {
+      await before?.close();
+      await wiped(draft);
+      return;
+    }
+    await rename(draft, file).catch(async (error: unknown) => {
+      // A start of another process took it for one that was left.
+      if (!isMissing(error)) throw error;
+      await rename(await drafted(name, text), file);
+    });
     await using directory = await open(folder, 'r');
     await directory.sync();
     if (before !== undefined) await overwritten(before);
+  }
+
+  /** Under a name of its own: another process may be saving the successor of the same token. */
+  async function drafted(name: string, text: string): Promise<string> {
+    const draft = join(folder, `${name}.${randomUUID()}${DRAFT_END}`);
+    await using next = await open(draft, 'wx', 0o600);
+    await next.writeFile(text);
+    await next.sync();
+    return draft;
   }
 
   async function names(): Promise<readonly string[]> {
@@ -163,7 +201,7 @@ export function fileTokenVault(
 
 const NAME = /^[0-9a-f]{32}\.token$/;
 const DRAFT_END = '.next';
-const DRAFT = /^[0-9a-f]{32}\.token\.next$/;
+const DRAFT = /^[0-9a-f]{32}\.token(\.[0-9a-f-]{36})?\.next$/;
 
 function nameOf(key: string): string {
   return `${sha256(key).slice('sha256:'.length, 'sha256:'.length + 32)}.token`;
@@ -187,10 +225,17 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-async function wiped(file: string): Promise<void> {
-  const handle = await open(file, 'r+');
-  await unlink(file);
-  await overwritten(handle);
+/** Nothing where it is gone: whoever wrote it has put it in its place, and its bytes are a token that lives. */
+async function wiped(draft: string): Promise<void> {
+  const handle = await open(draft, 'r+').catch(nothingMissing);
+  if (handle === undefined) return;
+  const isOurs = await unlink(draft).then(() => true, nothingMissing);
+  await (isOurs ? overwritten(handle) : handle.close());
+}
+
+function nothingMissing(error: unknown): undefined {
+  if (isMissing(error)) return undefined;
+  throw error;
 }
 
 /** No promise on a disk that writes elsewhere; on others nothing of what lay there in clear is left. Closes it. */

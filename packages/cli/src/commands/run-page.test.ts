@@ -63,7 +63,7 @@ describe('runs show', () => {
       failure: { step: 'pay', class: 'validation', code: 'X', message: 'no\u001b[1A\nowner      nobody' },
       deadLetters: [],
     });
-    expect(shown).toContain('key        a\uFFFD[2J state\n');
+    expect(shown).toContain('key        a\uFFFD[2J\uFFFDstate\n');
     expect(shown).toContain('failed at  pay: validation, no\uFFFD[1A owner      nobody (X)\n');
   });
 

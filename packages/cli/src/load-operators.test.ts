@@ -12,6 +12,7 @@ const config = {
   server,
   engine: { type: 'embedded', file: 'x' },
   ledger: {},
+  // Of the whole, what is read here.
 } as unknown as Workspace['config'];
 
 let root: string;
@@ -60,6 +61,7 @@ it('a token that anybody on the machine may read is named, with what to do', asy
     ...config,
     server: { ...server, operators: [{ name: 'ada', role: 'viewer', token: `file:${ada}` }] },
   };
+  // As above.
   expect((await openKeyFiles(named as unknown as Workspace['config'], root)).map(({ what }) => what)).toEqual(
     [expect.stringMatching(/^the token of ada of server\.operators lies in /)],
   );

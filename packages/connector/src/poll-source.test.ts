@@ -1,11 +1,10 @@
-import { type Json, type JsonObject, seededRandom } from '@tenon/model';
+import { type Json, type JsonObject, manualClock, seededRandom } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
 import { operationPlan } from './http/fault-server.testing.ts';
 import type { PaginationManifest } from './manifest.ts';
 import { pollSource } from './poll-source.ts';
 import { guardedTransport } from './resilience/guarded-transport.ts';
 import type { IncomingMessage, Settlement, SourceState } from './source.ts';
-import { manualClock } from './source-loop.testing.ts';
 import type { PollPlan, SourcePlan } from './source-plan.ts';
 import type { CallResult, Transport } from './transport.ts';
 

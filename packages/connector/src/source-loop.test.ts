@@ -1,8 +1,7 @@
 import { getEventListeners } from 'node:events';
-import { seededRandom } from '@tenon/model';
+import { manualClock, seededRandom } from '@tenon/model';
 import { describe, expect, it, vi } from 'vitest';
 import { CredentialsMissing, MessageRefused } from './message/message-transport.ts';
-import { manualClock } from './source-loop.testing.ts';
 import { answered, connectionProblem, PeerSilent, pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
 
 it('what is known before anything is asked is told as that, and not as a connection that failed', () => {

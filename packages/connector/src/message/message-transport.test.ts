@@ -1,7 +1,6 @@
-import { seededRandom } from '@tenon/model';
+import { manualClock, seededRandom } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
 import type { OperationPlan } from '../operation-plan.ts';
-import { manualClock } from '../source-loop.testing.ts';
 import type { CallRequest, TransportContext } from '../transport.ts';
 import {
   basicCredentials,

@@ -1,10 +1,9 @@
-import { sleep, systemClock } from '@tenon/model';
+import { manualClock, sleep, systemClock } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
 import { goneTransport, grantedBefore } from '../granted-before.ts';
 import { faultServer, json, operationPlan, transportContext } from '../http/fault-server.testing.ts';
 import { httpTransport } from '../http/http-transport.ts';
 import type { OperationDefaults } from '../manifest.ts';
-import { manualClock } from '../source-loop.testing.ts';
 import type { CallRequest, CallResult, Transport } from '../transport.ts';
 import type { BreakerState } from './breaker.ts';
 import { type GuardOptions, guardedTransport } from './guarded-transport.ts';

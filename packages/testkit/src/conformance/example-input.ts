@@ -1,6 +1,7 @@
 import type { OperationPlan } from '@tenon/connector';
 import { isObject, type Json, type JsonObject, seededRandom } from '@tenon/model';
 import { compileValidator, isSchemaObject, sample, type Validator } from '@tenon/schema';
+import { definitionsOf } from '../plan-definitions.ts';
 import type { BenchOperation } from './bench.ts';
 import type { Subject } from './subject.ts';
 
@@ -43,12 +44,10 @@ function sampled(plan: OperationPlan, without?: string): JsonObject | undefined 
           ...input,
           required: (input.required ?? []).filter((name) => name !== without),
         };
-  const { $defs } = input;
   const value = sample(schema, {
     random: seededRandom(SEED),
     optional: 0,
-    // `$defs` of a plan hold schemas, as every plan's do.
-    ...(isObject($defs) && { definitions: $defs as Parameters<typeof sample>[1]['definitions'] & object }),
+    definitions: definitionsOf(input),
   });
   return isObject(value) ? (value as JsonObject) : undefined;
 }

@@ -1,9 +1,10 @@
 import { type Expr, formatExpression, parseExpression, type ValueTemplate } from '@tenon/expression';
-import { fromPointer, isObject, type Json, seededRandom } from '@tenon/model';
+import { type Json, seededRandom } from '@tenon/model';
 import type { Plan, WaitStep } from '@tenon/pipeline';
 import type { RunDetail } from '@tenon/runtime';
 import type { LoadedPlan } from '@tenon/runtime/drill';
-import { isSchemaObject, type JsonSchema, sample, schemaOfProperty } from '@tenon/schema';
+import { definitionName, isSchemaObject, type JsonSchema, sample, schemaOfProperty } from '@tenon/schema';
+import { definitionsOf } from '../plan-definitions.ts';
 import { type KnownOf, put, type Wish, wishesOf } from '../wishes.ts';
 
 /** Wishes at most that are tried for one condition: each `||` doubles them. */
@@ -11,17 +12,12 @@ const WISHES_MAX = 16;
 
 /** A payload of an event, as its contract has it, the same for the same seed; `undefined` where none can be made. */
 export function madePayload(schema: JsonSchema, seed: number): Json | undefined {
-  const definitions = isSchemaObject(schema) && isObject(schema.$defs) ? schema.$defs : {};
-  return sample(schema, {
-    random: seededRandom(seed),
-    // `$defs` of a plan hold schemas, as every plan's do.
-    definitions: definitions as Readonly<Record<string, JsonSchema>>,
-  });
+  return sample(schema, { random: seededRandom(seed), definitions: definitionsOf(schema) });
 }
 
 /** A value that fits at a place of what an operation takes; `undefined` where its schema says nothing of the place. */
 export function sampleAt(schema: JsonSchema, tokens: readonly string[]): Json | undefined {
-  const definitions = isSchemaObject(schema) && isObject(schema.$defs) ? schema.$defs : {};
+  const definitions = definitionsOf(schema);
   let at: JsonSchema = schema;
   for (const token of tokens) {
     const here = referred(at, definitions);
@@ -31,18 +27,12 @@ export function sampleAt(schema: JsonSchema, tokens: readonly string[]): Json | 
         ? schemaOfProperty(here, token)
         : here.items;
   }
-  // `$defs` of a plan hold schemas, as every plan's do.
-  return sample(at, {
-    random: seededRandom(1),
-    definitions: definitions as Readonly<Record<string, JsonSchema>>,
-  });
+  return sample(at, { random: seededRandom(1), definitions });
 }
 
-function referred(schema: JsonSchema, definitions: object): JsonSchema {
-  const name = isSchemaObject(schema) ? /^#\/\$defs\/(.+)$/.exec(schema.$ref ?? '')?.[1] : undefined;
-  const [key] = name === undefined ? [] : fromPointer(`/${name}`);
-  const found = key === undefined ? undefined : Object.entries(definitions).find(([one]) => one === key)?.[1];
-  return (found as JsonSchema | undefined) ?? schema;
+function referred(schema: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  const name = definitionName(schema);
+  return (name === undefined ? undefined : definitions[name]) ?? schema;
 }
 
 /** The payload of an event that a run waits for. */

@@ -3,12 +3,12 @@ import {
   digestOf,
   type Failure,
   type FailureClass,
-  isObject,
   type Json,
   type SteadyClock,
   seededRandom,
 } from '@tenon/model';
-import { isSchemaObject, type JsonSchema, sample, validatorFor } from '@tenon/schema';
+import { type JsonSchema, sample, validatorFor } from '@tenon/schema';
+import { definitionsOf } from '../plan-definitions.ts';
 import { type CallFault, callFaults, LEAVE_ALONE_S, UNCLEAR } from './faults.ts';
 import type { Peer, PeerEffect } from './peer.ts';
 
@@ -122,7 +122,7 @@ export class MadeUpPeer implements Peer {
 
   #answer({ operation, result }: OperationPlan): Json {
     const random = seededRandom(this.#seed + this.#effects.length + operation.length);
-    return sample(result, { random, ...definitionsOf(result) }) ?? null;
+    return sample(result, { random, definitions: definitionsOf(result) }) ?? null;
   }
 
   #failed(
@@ -163,11 +163,5 @@ function repeatKey(
 }
 
 function validatorOf(schema: JsonSchema): ReturnType<typeof validatorFor> {
-  return validatorFor(schema, definitionsOf(schema).definitions ?? {});
-}
-
-function definitionsOf(schema: JsonSchema): { readonly definitions?: Readonly<Record<string, JsonSchema>> } {
-  const found = isSchemaObject(schema) ? schema.$defs : undefined;
-  // `$defs` of a plan hold schemas, as every plan's do.
-  return isObject(found) ? { definitions: found as Readonly<Record<string, JsonSchema>> } : {};
+  return validatorFor(schema, definitionsOf(schema));
 }

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Names } from './embedded/names.ts';
+import { Names } from './embedded/file/names.ts';
 import type { IncomingEvent } from './runtime.ts';
 import { type Bench, openBench } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';

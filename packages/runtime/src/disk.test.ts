@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { seededRandom, systemClock, systemRandom } from '@tenon/model';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openLedger } from './embedded/open-ledger.ts';
+import { openLedger } from './embedded/file/open-ledger.ts';
 import { openRuntime } from './embedded/open-runtime.ts';
 import { RuntimeError } from './runtime-error.ts';
 

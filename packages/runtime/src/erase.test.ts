@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
-import { openLedger } from './embedded/open-ledger.ts';
-import { writeFileAnew } from './embedded/written-anew.ts';
+import { openLedger } from './embedded/file/open-ledger.ts';
+import { writeFileAnew } from './embedded/file/written-anew.ts';
 import { type Bench, openBench, openBenchWith, refused, testKey } from './testing/bench.ts';
 import { keysNamed } from './testing/keys.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';

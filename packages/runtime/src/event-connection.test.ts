@@ -1,6 +1,6 @@
 import type { Json } from '@tenon/model';
 import { afterEach, expect, test } from 'vitest';
-import { connectionOf } from './embedded/event-connection.ts';
+import { connectionOf } from './embedded/intake/event-connection.ts';
 import { type Bench, openBench } from './testing/bench.ts';
 import { call, childPlan, planFor, run } from './testing/plan.ts';
 import { setSwitch } from './testing/switching.ts';

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@tenon/model';
 import { afterEach, describe, expect, test } from 'vitest';
-import { eventParts, storedEvent } from './embedded/event-value.ts';
+import { eventParts, storedEvent } from './embedded/file/event-value.ts';
 import { type Bench, openBench } from './testing/bench.ts';
 import { call, planFor, step } from './testing/plan.ts';
 

@@ -1,7 +1,7 @@
 import { copyFileSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
-import { openLedger } from './embedded/open-ledger.ts';
+import { openLedger } from './embedded/file/open-ledger.ts';
 import { type Bench, openBench, refused, testKey } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
 

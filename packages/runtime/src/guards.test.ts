@@ -179,6 +179,6 @@ test('what a guard knows is there after a stop, and half a second after a call a
   await runtime.idle();
   expect(known).toEqual({ seen: 2 });
   await pass(600);
-  const { openLedger } = await import('./embedded/open-ledger.ts');
+  const { openLedger } = await import('./embedded/file/open-ledger.ts');
   openLedger(join(folder, 'runtime.db')).close();
 });

@@ -1,11 +1,11 @@
-export { backupTo } from './embedded/backup.ts';
-export { type ByteSeal, byteSeal, type SealProblem } from './embedded/byte-seal.ts';
-export { type EncryptionOptions, keyFolder, wrappedBy } from './embedded/data-keys.ts';
-export { diskRefusal } from './embedded/disk-space.ts';
-export { holderOf } from './embedded/lock.ts';
-export { openLedger } from './embedded/open-ledger.ts';
+export { backupTo } from './embedded/file/backup.ts';
+export { type ByteSeal, byteSeal, type SealProblem } from './embedded/file/byte-seal.ts';
+export { type EncryptionOptions, keyFolder, wrappedBy } from './embedded/file/data-keys.ts';
+export { diskRefusal } from './embedded/file/disk-space.ts';
+export { holderOf } from './embedded/file/lock.ts';
+export { openLedger } from './embedded/file/open-ledger.ts';
+export { writeFileAnew } from './embedded/file/written-anew.ts';
 export { openRuntime } from './embedded/open-runtime.ts';
-export { writeFileAnew } from './embedded/written-anew.ts';
 export type * from './engine.ts';
 export {
   type CheckpointKey,

@@ -1,10 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { PlanStep } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Names } from './embedded/names.ts';
-import { openLedger } from './embedded/open-ledger.ts';
-import { hiddenPlace, hidings, withPlacesHidden } from './embedded/places.ts';
-import { writes } from './embedded/statements.ts';
+import { Names } from './embedded/file/names.ts';
+import { openLedger } from './embedded/file/open-ledger.ts';
+import { hiddenPlace, hidings, withPlacesHidden } from './embedded/file/places.ts';
+import { writes } from './embedded/file/statements.ts';
 import { type Bench, openBenchWith, refused } from './testing/bench.ts';
 import { keysNamed } from './testing/keys.ts';
 import { call, childPlan, literal, planFor, run, step, undoable } from './testing/plan.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { openLedger } from './embedded/open-ledger.ts';
+import { openLedger } from './embedded/file/open-ledger.ts';
 import { openRuntime } from './embedded/open-runtime.ts';
 import { type Bench, openBench } from './testing/bench.ts';
 import { planFor, undoable } from './testing/plan.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { EncryptionOptions } from './embedded/data-keys.ts';
+import type { EncryptionOptions } from './embedded/file/data-keys.ts';
 import { type Bench, openBenchWith, refused } from './testing/bench.ts';
 import { keysNamed } from './testing/keys.ts';
 import { call, planFor } from './testing/plan.ts';

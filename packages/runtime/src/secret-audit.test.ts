@@ -1,6 +1,6 @@
 import type { SecretUse } from '@tenon/connector';
 import { afterEach, expect, test } from 'vitest';
-import { openLedger } from './embedded/open-ledger.ts';
+import { openLedger } from './embedded/file/open-ledger.ts';
 import { SecretAudit } from './secret-audit.ts';
 import { type Bench, openBench } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';

@@ -66,7 +66,7 @@ test('each change is an entry with its actor and reason, and is listed until it 
   expect(made).toMatchObject({ id: 'kill/pipeline/orders', actor: 'ana', reason: 'a test' });
   await bench.restart();
   expect(bench.runtime.switches()).toEqual([made]);
-  const { openLedger } = await import('./embedded/open-ledger.ts');
+  const { openLedger } = await import('./embedded/file/open-ledger.ts');
   const ledger = openLedger(bench.file);
   expect(ledger.switches()).toEqual([made]);
   ledger.close();

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
-import { openLedger } from './embedded/open-ledger.ts';
+import { openLedger } from './embedded/file/open-ledger.ts';
 import { type Bench, failure, openBench, refused } from './testing/bench.ts';
 import { keysNamed } from './testing/keys.ts';
 import { call, planFor } from './testing/plan.ts';

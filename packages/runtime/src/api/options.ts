@@ -1,6 +1,6 @@
 import type { Transport } from '@tenon/connector';
 import type { Random, SteadyClock } from '@tenon/model';
-import type { EncryptionOptions } from '../embedded/data-keys.ts';
+import type { EncryptionOptions } from '../embedded/file/data-keys.ts';
 import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
 import type { ProblemCode } from '../problem-rules.ts';
 import type { SecretAudit } from '../secret-audit.ts';

@@ -1,8 +1,8 @@
 import { appendFileSync, copyFileSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { openLedger } from '../embedded/open-ledger.ts';
-import { migrate } from '../embedded/schema.ts';
+import { openLedger } from '../embedded/file/open-ledger.ts';
+import { migrate } from '../embedded/file/schema.ts';
 import { type Bench, openBench, testKey } from '../testing/bench.ts';
 import { planFor } from '../testing/plan.ts';
 import {

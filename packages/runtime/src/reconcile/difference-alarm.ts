@@ -1,7 +1,7 @@
 import type { ReconciliationPlan } from '@tenon/pipeline';
 import type { Alarm } from '../api/flow.ts';
 import type { ReconciliationReport } from '../api/reconciliations.ts';
-import { answeredBy } from '../embedded/standing-alarms.ts';
+import { answeredBy } from '../embedded/control/standing-alarms.ts';
 
 type Ended = Pick<ReconciliationReport, 'id' | 'state' | 'failure' | 'differences'>;
 type Alarming = Pick<ReconciliationPlan, 'name' | 'alarmAbove' | 'owner'>;

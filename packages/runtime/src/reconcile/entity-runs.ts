@@ -2,7 +2,7 @@ import { compileTemplate } from '@tenon/expression';
 import type { ReconciliationPlan } from '@tenon/pipeline';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
 import { nextTurn } from '../embedded/next-turn.ts';
-import { heldKeys } from '../embedded/recheck.ts';
+import { heldKeys } from '../embedded/plans/recheck.ts';
 import type { Difference } from './compare.ts';
 
 /** Runs looked at before others get their turn. */

@@ -7,7 +7,7 @@ import type { Alarm } from '../api/flow.ts';
 import type { RuntimeOptions } from '../api/options.ts';
 import type { ReconciliationBegun, ReconciliationFlow, ReconciliationState } from '../api/reconciliations.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
-import type { Write } from '../embedded/statements.ts';
+import type { Write } from '../embedded/file/statements.ts';
 import { Comparison, failureOf, type UnderWay } from './comparison.ts';
 import { differenceAlarms, isAboveAlarm } from './difference-alarm.ts';
 import { Reports, type StoredReport } from './reports.ts';

@@ -1,11 +1,11 @@
 import { type Failure, isObject, type Json, type JsonObject, sleep } from '@tenon/model';
 import type { ReconciliationPlan } from '@tenon/pipeline';
-import { startManual } from '../embedded/accept.ts';
-import { CommitFailed, CommitRefused } from '../embedded/commit-queue.ts';
+import { CommitFailed, CommitRefused } from '../embedded/commit/commit-queue.ts';
+import { appliedAlready, freeze, stillGood } from '../embedded/control/frozen-sets.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
-import { appliedAlready, freeze, stillGood } from '../embedded/frozen-sets.ts';
+import { startManual } from '../embedded/intake/accept.ts';
 import { nextTurn } from '../embedded/next-turn.ts';
-import type { Replays } from '../embedded/replays.ts';
+import type { Replays } from '../embedded/replay/replays.ts';
 import type {
   ActionResult,
   RepairItem,

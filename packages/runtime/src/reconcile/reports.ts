@@ -3,7 +3,7 @@ import type { Failure, JsonObject } from '@tenon/model';
 import type { FieldPlan, ReconciliationPlan } from '@tenon/pipeline';
 import type { ReconciliationReport, ReportedDifference } from '../api/reconciliations.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
-import type { Write } from '../embedded/statements.ts';
+import type { Write } from '../embedded/file/statements.ts';
 import type { Difference } from './compare.ts';
 import type { Outcome } from './comparison.ts';
 import { differenceAlarms } from './difference-alarm.ts';

@@ -11,10 +11,10 @@ import {
   seededRandom,
 } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
-import type { BatchResult, Chore } from '../embedded/apply-batch.ts';
-import type { Committer } from '../embedded/commit-queue.ts';
-import { type EncryptionOptions, keyFolder } from '../embedded/data-keys.ts';
-import { type InlineCommitter, inlineCommitter } from '../embedded/inline-committer.ts';
+import type { BatchResult, Chore } from '../embedded/commit/apply-batch.ts';
+import type { Committer } from '../embedded/commit/commit-queue.ts';
+import { type InlineCommitter, inlineCommitter } from '../embedded/commit/inline-committer.ts';
+import { type EncryptionOptions, keyFolder } from '../embedded/file/data-keys.ts';
 import { openRuntimeWith } from '../embedded/open-runtime.ts';
 import { type CheckpointKey, checkpointKey, newCheckpointKey } from '../ledger/checkpoint.ts';
 import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';

@@ -2,7 +2,7 @@ import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { migrate } from '../embedded/schema.ts';
+import { migrate } from '../embedded/file/schema.ts';
 
 /** Where there is one, a disk in memory: what is simulated waits for no real one. A run of tests has a folder of its own there. */
 export function memoryFolder(): string {

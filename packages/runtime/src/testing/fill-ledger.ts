@@ -1,8 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
-import { BatchWriter, type Group } from '../embedded/apply-batch.ts';
-import { openDatabase } from '../embedded/database.ts';
-import { configure } from '../embedded/schema.ts';
-import { Statements, writes } from '../embedded/statements.ts';
+import { BatchWriter, type Group } from '../embedded/commit/apply-batch.ts';
+import { openDatabase } from '../embedded/file/database.ts';
+import { configure } from '../embedded/file/schema.ts';
+import { Statements, writes } from '../embedded/file/statements.ts';
 
 /** Entries of a row: what a step records in one write. */
 const FACTS = JSON.stringify(

@@ -1,4 +1,4 @@
-export { inlineCommitter } from '../embedded/inline-committer.ts';
+export { inlineCommitter } from '../embedded/commit/inline-committer.ts';
 export { openRuntimeWith } from '../embedded/open-runtime.ts';
 export { type Bench, FakeTarget, failure, openBench } from './bench.ts';
 export { type CountingServer, countingServer } from './counting-server.ts';

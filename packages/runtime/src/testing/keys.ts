@@ -1,4 +1,4 @@
-import { DataKeys, type EncryptionOptions } from '../embedded/data-keys.ts';
+import { DataKeys, type EncryptionOptions } from '../embedded/file/data-keys.ts';
 
 /** Keys of these names, the first of them in use. A name has always the same key, as one that is kept elsewhere has. */
 export function keysNamed(...names: readonly [string, ...string[]]): EncryptionOptions {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Random, seededRandom } from '@tenon/model';
-import { openLedger } from '../embedded/open-ledger.ts';
+import { openLedger } from '../embedded/file/open-ledger.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
 import type { LedgerReader, RunState } from '../runtime.ts';
 import { type CountingServer, countingServer } from './counting-server.ts';

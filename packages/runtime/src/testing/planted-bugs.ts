@@ -23,24 +23,24 @@ const settling = 'interpreter/settle.ts';
 const judge = 'interpreter/judge.ts';
 const again = 'interpreter/made-again.ts';
 const engine = 'embedded/engine.ts';
-const inForce = 'embedded/plans.ts';
-const admission = 'embedded/admission.ts';
-const inbox = 'embedded/inbox-reads.ts';
-const calls = 'embedded/calls.ts';
-const keeping = 'embedded/switch-keeper.ts';
+const inForce = 'embedded/plans/plans.ts';
+const admission = 'embedded/intake/admission.ts';
+const inbox = 'embedded/intake/inbox-reads.ts';
+const calls = 'embedded/work/calls.ts';
+const keeping = 'embedded/control/switch-keeper.ts';
 const opening = 'embedded/open-runtime.ts';
-const context = 'embedded/run-context.ts';
-const strand = 'embedded/strand.ts';
-const children = 'embedded/children.ts';
+const context = 'embedded/work/run-context.ts';
+const strand = 'embedded/work/strand.ts';
+const children = 'embedded/work/children.ts';
 const familiar = 'interpreter/child.ts';
-const joining = 'embedded/join-strands.ts';
+const joining = 'embedded/work/join-strands.ts';
 const lists = 'interpreter/for-each.ts';
 const strands = 'interpreter/strands.ts';
-const statements = 'embedded/statements.ts';
-const dispatcher = 'embedded/dispatcher.ts';
-const operations = 'embedded/operations.ts';
-const batch = 'embedded/apply-batch.ts';
-const passing = 'embedded/passed-time.ts';
+const statements = 'embedded/file/statements.ts';
+const dispatcher = 'embedded/work/dispatcher.ts';
+const operations = 'embedded/control/operations.ts';
+const batch = 'embedded/commit/apply-batch.ts';
+const passing = 'embedded/control/passed-time.ts';
 const keeper = 'ledger/checkpoint-keeper.ts';
 const undoing = 'interpreter/compensate.ts';
 const interpreting = 'interpreter/interpret.ts';
@@ -136,7 +136,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'what the disk refused is acknowledged',
-    'embedded/commit-queue.ts',
+    'embedded/commit/commit-queue.ts',
     '[...batch, ...this.#waiting.splice(0)]) group.settle(error);',
     '[...batch, ...this.#waiting.splice(0)]) group.settle();',
   ),
@@ -192,13 +192,13 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('an undoing carries no version', undoing, '...(isVersioned && {', '...(1 > 2 && {'),
   bug(
     'an older event is taken after a newer one',
-    'embedded/not-started.ts',
+    'embedded/intake/not-started.ts',
     '!isOlder(version, newest)',
     '2 > 1',
   ),
   bug(
     'two events of one entity are looked at side by side',
-    'embedded/admission.ts',
+    'embedded/intake/admission.ts',
     'if (version !== undefined && orderKey !== undefined)\n        names.push',
     'if (version === 99 && orderKey !== undefined)\n        names.push',
   ),
@@ -342,7 +342,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('nothing is taken over after a crash', engine, "await this.#queue.commit([['reclaim']]);", ''),
   bug(
     'a strand that is asked again forgets that it was cut short',
-    'embedded/join-strands.ts',
+    'embedded/work/join-strands.ts',
     'if (group.unbegun === undefined) slot',
     'slot',
   ),
@@ -360,7 +360,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a run with an order key begins at once',
-    'embedded/draft-run.ts',
+    'embedded/intake/draft-run.ts',
     'orderKey === undefined &&\n    failure',
     'failure',
   ),
@@ -409,7 +409,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'what an earlier process has taken is new',
-    'embedded/known-names.ts',
+    'embedded/file/known-names.ts',
     'if (this.#engine.lastEventSeq() === 0)',
     'if (this.#engine.lastEventSeq() >= 0)',
   ),
@@ -491,7 +491,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'entries are announced before they are on disk',
-    'embedded/commit-queue.ts',
+    'embedded/commit/commit-queue.ts',
     'return this.#committer.apply(batch.map((group) => group.take(this.#seal)));',
     'const taken = batch.map((group) => group.take(this.#seal)); for (const group of batch) this.#onDurable(group.entries); return this.#committer.apply(taken);',
   ),
@@ -561,7 +561,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a strand does not know of the crash',
-    'embedded/strand-memory.ts',
+    'embedded/work/strand-memory.ts',
     'memory.isInterrupted = this.#wasInterrupted;',
     '',
   ),
@@ -628,7 +628,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a row of an item is not called by its own key any more',
-    'embedded/stored-rows.ts',
+    'embedded/file/stored-rows.ts',
     'return { ...row, key, value: text };',
     'return { ...row, value: text };',
   ),
@@ -671,7 +671,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('a flag says nothing of what it keeps back', admission, 'noted.push(this.#engine.system(flag));', ''),
   bug(
     'a replay is forgotten by a crash',
-    'embedded/replays.ts',
+    'embedded/replay/replays.ts',
     '    this.#schedule();\n  }\n\n  stop()',
     '  }\n\n  stop()',
   ),
@@ -700,20 +700,20 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a run goes on with the newest version of its pipeline',
-    'embedded/activations.ts',
+    'embedded/work/activations.ts',
     'const loaded = this.#engine.plans.byHash(row.plan_hash);',
     'const loaded = this.#engine.inForce.begins.get(row.pipeline) ?? this.#engine.plans.byHash(row.plan_hash);',
   ),
   bug(
     'what is erased stays in the log',
-    'embedded/erase.ts',
+    'embedded/file/erase.ts',
     "await leaveNothing(engine, isToBeAnew && !leavesTraces ? 'writeAnew' : 'emptyLog');",
     '',
   ),
-  bug('an erased payload stays in the file', 'embedded/erase.ts', "['erasePayload', seq],\n", ''),
+  bug('an erased payload stays in the file', 'embedded/file/erase.ts', "['erasePayload', seq],\n", ''),
   bug(
     'a file that is behind its mark is gone on with',
-    'embedded/database.ts',
+    'embedded/file/database.ts',
     'if (!isSetBack) refuseBehind(db, file);',
     '',
   ),
@@ -785,7 +785,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'of two who approve at one moment the second is not heard',
-    'embedded/operations.ts',
+    'embedded/control/operations.ts',
     "return !told.ok && told.code === 'DECISION_MADE_ALREADY' && hasMoved(",
     "return !told.ok && told.code === 'DECISION_MADE_ALREADY' && 1 > 2 && hasMoved(",
   ),

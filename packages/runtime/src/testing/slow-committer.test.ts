@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Group } from '../embedded/apply-batch.ts';
-import type { Committer } from '../embedded/commit-queue.ts';
+import type { Group } from '../embedded/commit/apply-batch.ts';
+import type { Committer } from '../embedded/commit/commit-queue.ts';
 import { slowCommitter, type UnderWay } from './slow-committer.ts';
 
 /** Over one that writes at once; `turns`: what is drawn, one after the other, then 0. */

@@ -1,5 +1,5 @@
-import type { BatchResult, Group } from '../embedded/apply-batch.ts';
-import type { Committer, Pace } from '../embedded/commit-queue.ts';
+import type { BatchResult, Group } from '../embedded/commit/apply-batch.ts';
+import type { Committer, Pace } from '../embedded/commit/commit-queue.ts';
 
 /** A batch that was handed over and not answered. */
 export interface UnderWay {

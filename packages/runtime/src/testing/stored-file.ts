@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { openLedger } from '../embedded/open-ledger.ts';
+import { openLedger } from '../embedded/file/open-ledger.ts';
 import { type Bench, testKey } from './bench.ts';
 
 /** Everything that lies under the name of a database, its keys aside. */

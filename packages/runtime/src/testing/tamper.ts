@@ -1,6 +1,6 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { openLedger } from '../embedded/open-ledger.ts';
+import { openLedger } from '../embedded/file/open-ledger.ts';
 import { checkpointKey, newCheckpointKey, signCheckpoint } from '../ledger/checkpoint.ts';
 import { leafHash } from '../ledger/merkle.ts';
 import { joinHashes, LedgerTree, leafText, rowsAfter } from '../ledger/tiles.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Random } from '@tenon/model';
-import { openDatabase } from '../embedded/database.ts';
+import { openDatabase } from '../embedded/file/database.ts';
 import { RuntimeError } from '../runtime-error.ts';
 
 /** What of a database was on the disk at a moment. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Json } from '@tenon/model';
-import { openLedger } from '../../embedded/open-ledger.ts';
+import { openLedger } from '../../embedded/file/open-ledger.ts';
 import type { RunSummary } from '../../runtime.ts';
 import { mayMove } from '../../states.ts';
 import { type Bench, testKey } from '../bench.ts';

@@ -1,5 +1,5 @@
 import type { Random } from '@tenon/model';
-import type { Group } from '../../embedded/apply-batch.ts';
+import type { Group } from '../../embedded/commit/apply-batch.ts';
 import type { Bench } from '../bench.ts';
 import type { Life } from './life.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Random, sha256 } from '@tenon/model';
-import { CommitFailed } from '../../embedded/commit-queue.ts';
+import { CommitFailed } from '../../embedded/commit/commit-queue.ts';
 import type { ActionResult, DeadLetter, PendingApproval, RunState } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
 import type { Coverage, Happening } from './coverage.ts';

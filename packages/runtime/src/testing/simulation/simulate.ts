@@ -1,5 +1,5 @@
 import { seededRandom } from '@tenon/model';
-import { CommitRefused } from '../../embedded/commit-queue.ts';
+import { CommitRefused } from '../../embedded/commit/commit-queue.ts';
 import type { RunSummary } from '../../runtime.ts';
 import { RuntimeError } from '../../runtime-error.ts';
 import { type Bench, openBenchWith } from '../bench.ts';

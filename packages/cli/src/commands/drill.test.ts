@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from '../exit.ts';
 import { initFolder } from '../testing/init-folder.ts';
@@ -26,7 +27,58 @@ async function edit(from: string, to: string): Promise<void> {
   );
 }
 
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+
 describe('drill', () => {
+  it('tells a program that reads JUnit of each way by itself, and of the promise that it breaks', async () => {
+    const ways = ['--only', 'somebody cancels', '--format', 'junit'];
+    const sound = await run(...ways);
+    expect(sound.out).toContain('<testsuite name="order-paid" ');
+    expect(sound.out).toContain(
+      '<testcase classname="order-paid" name="somebody cancels the run at entry 1 (accepted)"/>\n',
+    );
+    expect(sound.out).not.toContain('<failure');
+    expect(sound.code).toBe(exit.clean);
+
+    await edit('shipmentId: "${ steps.shipment.id }"', 'shipmentId: "${ steps.order.id }"');
+    const { out, code } = await run(...ways);
+    const cases = out.match(/<testcase classname="order-paid" name="somebody cancels/g) ?? [];
+    const failures = out.match(/<failure type="drill-undoes-another" message="shipment did something/g) ?? [];
+    expect(failures.length).toBeGreaterThan(1);
+    expect(cases.length).toBeGreaterThan(failures.length);
+    expect(out).toContain(`tests="${cases.length}" failures="${failures.length}" skipped="0"`);
+    expect(code).toBe(exit.findings);
+  });
+
+  it('names the pipelines that it did not come to where it is interrupted', async () => {
+    const interrupted = async () => {};
+    const stopped = (format: string) =>
+      runCommand([drillCommand], ['drill', '--format', format], { cwd: ROOT, env: {}, interrupted });
+    const { code, out, err } = await stopped('json');
+    expect(JSON.parse(out)).toMatchObject({
+      pipelines: [{ pipeline: 'account-onboarded', isCut: true }],
+      notBegun: ['subscription-upgraded'],
+    });
+    expect(err).toBe(
+      'interrupted: not all of account-onboarded was tried, nothing of subscription-upgraded\n',
+    );
+    expect(code).toBe(exit.failed);
+    const junit = await stopped('junit');
+    expect(junit.out).toMatch(/name="account-onboarded" [^>]*>\n.*<skipped message="interrupted/);
+    expect(junit.out).toMatch(/name="subscription-upgraded" [^>]*>\n.*<skipped message="interrupted/);
+  });
+
+  it('goes on where one of several pipelines has no such way', async () => {
+    const { code, out } = await runCommand([drillCommand], ['drill', '--only', 'the approvers say nothing'], {
+      cwd: ROOT,
+      env: {},
+    });
+    expect(out).toContain('no way of account-onboarded has "the approvers say nothing" in its name\n');
+    expect(out).toContain('subscription-upgraded: 1 run, seed 1\n');
+    expect(out).toContain('2 pipelines, 1 run: no findings\n');
+    expect(code).toBe(exit.clean);
+  });
+
   it('finds nothing in the workspace that `tenon init` writes, and says where somebody is needed', async () => {
     const { code, out } = await run('--only', 'shipment: the system');
     expect(out).toMatch(/^order-paid: \d+ runs, seed 1\n {2}ended {3}\d+ succeeded/);
@@ -68,7 +120,9 @@ describe('drill', () => {
 
   it.each([
     [['other'], 'there is no pipeline other; there are: order-paid'],
-    [['--only', 'nowhere'], '--only: order-paid fails in no way of which the name holds "nowhere"'],
+    [['--only', 'nowhere'], '--only: no way of order-paid has "nowhere" in its name'],
+    [['--only', ''], '--only: expected a part of the name of a way'],
+    [['--only', '  '], '--only: expected a part of the name of a way'],
     [['--seed', 'x'], '--seed: expected a whole number of nine digits at most, and not x'],
     [['--start', 'none.yaml'], '--start: there is no readable file'],
     [['--start', PIPELINE], 'there is no `apiVersion`; there are: event, headers, connection, rows'],

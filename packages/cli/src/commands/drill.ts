@@ -17,6 +17,7 @@ import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
 import { renderDrill } from '../render/drill.ts';
+import { renderDrillJunit } from '../render/drill-junit.ts';
 import { plural } from '../render/index.ts';
 import { exitCodeOf, formatOption, isForPeople, openSession, printReport, type Session } from '../session.ts';
 
@@ -54,44 +55,84 @@ export const drillCommand: CommandSpec = {
 };
 
 async function drillAll(session: Session, args: Args, io: Io): Promise<ExitCode> {
-  const { root, workspace, check } = session;
+  const { root, check } = session;
   const plans = plansOf(session, args);
+  const only = onlyOf(args);
+  const reports = await reportsOf(session, plans, only, args, io);
+  const notTried = only === undefined ? [] : reports.filter(isNotTried);
+  if (notTried.length > 0 && notTried.length === reports.length)
+    throw new UsageError('argument-unknown', `--only: ${noWayWords(notTried, only!)}; --all lists them`);
+  if (isForPeople(args) && notTried.length > 0) io.out(`${noWayWords(notTried, only!)}\n`);
+  const notBegun = plans.slice(reports.length).map(({ pipeline }) => pipeline);
+  const diagnostics = reports
+    .flatMap((report) => drillFindings(report, check.plans.get(report.pipeline)!))
+    .sort(compareDiagnostics);
+  const runs = reports.reduce((sum, { trials }) => sum + trials.length, 0);
+  const format = args.text('format');
+  if (format === 'json') io.out(asDocument({ runs, findings: diagnostics, pipelines: reports, notBegun }));
+  else if (format === 'junit') io.out(renderDrillJunit(reports, check.plans, notBegun));
+  else if (!isForPeople(args) || diagnostics.length > 0)
+    await printReport({ diagnostics, checked: { pipelines: reports.length, runs } }, root, args, io);
+  else io.out(`${plural(reports.length, 'pipelines')}, ${plural(runs, 'runs')}: no findings\n`);
+  const cut = reports.filter(({ isCut }) => isCut).map(({ pipeline }) => pipeline);
+  const isWhole = cut.length === 0 && notBegun.length === 0;
+  if (!isWhole) io.err(`interrupted: ${interruptedWords(cut, notBegun)}\n`);
+  if (hasErrors(diagnostics)) return exit.findings;
+  return isWhole ? exit.clean : exit.failed;
+}
+
+async function reportsOf(
+  session: Session,
+  plans: readonly Plan[],
+  only: string | undefined,
+  args: Args,
+  io: Io,
+): Promise<readonly DrillReport[]> {
+  const { workspace, check } = session;
   const source: DrillSource = { workspace, plans: check.plans, code: await loadConnectorCode(session) };
   const start = await startGiven(source, plans, args, io);
-  const only = args.text('only');
-  const reports: DrillReport[] = [];
   // Each run has a folder of its own in memory, which a process that is ended at once would leave there.
   const stop = new AbortController();
   void io.interrupted().then(() => stop.abort());
+  const reports: DrillReport[] = [];
   for (const plan of plans) {
     if (stop.signal.aborted) break;
     const report = await drill(source, plan, {
       signal: stop.signal,
       seed: seedOf(args),
-      ...(only && { only }),
+      ...(only !== undefined && { only }),
       ...(start && { start }),
     });
-    const isTried = report.trials.length > 0 || report.failed !== undefined || report.isCut === true;
-    if (only !== undefined && !isTried)
-      throw new UsageError(
-        'argument-unknown',
-        `--only: ${plan.pipeline} fails in no way of which the name holds "${only}"`,
-      );
     reports.push(report);
-    if (isForPeople(args)) io.out(renderDrill(report, args.flag('all')));
+    if (isForPeople(args) && !isNotTried(report)) io.out(renderDrill(report, args.flag('all')));
   }
-  const diagnostics = reports
-    .flatMap((report) => drillFindings(report, check.plans.get(report.pipeline)!))
-    .sort(compareDiagnostics);
-  const runs = reports.reduce((sum, { trials }) => sum + trials.length, 0);
-  if (args.text('format') === 'json') io.out(asDocument({ runs, findings: diagnostics, pipelines: reports }));
-  else if (!isForPeople(args) || diagnostics.length > 0)
-    await printReport({ diagnostics, checked: { pipelines: plans.length, runs } }, root, args, io);
-  else io.out(`${plural(plans.length, 'pipelines')}, ${plural(runs, 'runs')}: no findings\n`);
-  if (hasErrors(diagnostics)) return exit.findings;
-  if (!stop.signal.aborted) return exit.clean;
-  io.err('interrupted: not all of it was tried\n');
-  return exit.failed;
+  return reports;
+}
+
+/** Runs end well, and in no way that was wanted does one fail. */
+function isNotTried({ trials, failed, isCut }: DrillReport): boolean {
+  return trials.length === 0 && failed === undefined && isCut !== true;
+}
+
+function noWayWords(reports: readonly DrillReport[], only: string): string {
+  const names = reports.map(({ pipeline }) => pipeline).join(', ');
+  return `no way of ${names} has "${only}" in its name`;
+}
+
+function interruptedWords(cut: readonly string[], notBegun: readonly string[]): string {
+  return [
+    ...(cut.length > 0 ? [`not all of ${cut.join(', ')} was tried`] : []),
+    ...(notBegun.length > 0 ? [`nothing of ${notBegun.join(', ')}`] : []),
+  ].join(', ');
+}
+
+function onlyOf(args: Args): string | undefined {
+  const only = args.text('only');
+  if (only === undefined || only.trim() !== '') return only;
+  throw new UsageError(
+    'argument-invalid',
+    '--only: expected a part of the name of a way, such as "the answer is lost"; leave it out for all of them',
+  );
 }
 
 function plansOf({ check }: Session, args: Args): readonly Plan[] {

@@ -6,7 +6,7 @@ import { CommandError } from './command-error.ts';
 import { type ExitCode, exit, exitCodeWords } from './exit.ts';
 import type { Io } from './io.ts';
 import { answeredAsJson, type Ended } from './json-answer.ts';
-import { printable } from './printable.ts';
+import { printable } from './text/printable.ts';
 import type { UsageCode } from './usage-rules.ts';
 import { toolVersion } from './version.ts';
 

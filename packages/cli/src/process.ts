@@ -4,8 +4,8 @@ import { runCommandLine } from './command.ts';
 import { commandsFor } from './commands/load.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
-import { terminalWriter } from './printable.ts';
 import { programOf } from './program.ts';
+import { terminalWriter } from './text/printable.ts';
 import { uncaughtWords } from './uncaught-words.ts';
 
 /** The one place that touches the process: arguments, environment, standard streams, signals, exit code. */

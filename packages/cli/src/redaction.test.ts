@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { runCommandLine } from './command.ts';
 import { commands } from './commands/index.ts';
-import { readersEncryption } from './data-keys.ts';
+import { readersEncryption } from './serve/data-keys.ts';
 import { type ServedWorkspace, withServedWorkspace } from './testing/served-workspace.ts';
 
 // C98, as a property over contracts: fields of random names, types, depths and classes; runs over a real server and a

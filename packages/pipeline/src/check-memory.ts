@@ -1,11 +1,10 @@
 import { type Diagnostic, hasErrors } from '@tenon/model';
 import { type Catalog, catalogOf } from './check/catalog.ts';
 import { checkConnections } from './check/connections.ts';
-import { checkData, type DataCheck } from './check/data.ts';
-import { factsOf, type PipelineFacts } from './check/facts.ts';
-import { checkManifests } from './check/manifests.ts';
+import { checkData, type DataCheck } from './check/data/data.ts';
+import { checkPolicies } from './check/data/policies.ts';
+import { checkManifests } from './check/manifest/manifests.ts';
 import { modelOf, type PipelineModel } from './check/model.ts';
-import { checkAnswering } from './check/owners.ts';
 import {
   type Interfaces,
   interfaceOf,
@@ -15,12 +14,13 @@ import {
   reliedOn,
   stillHolds,
 } from './check/pipeline-interface.ts';
-import { placeholderDiagnostics } from './check/placeholders.ts';
-import { checkPolicies } from './check/policies.ts';
-import { pipelineProofs, reconciliationProofs } from './check/proofs.ts';
+import { factsOf, type PipelineFacts } from './check/proofs/facts.ts';
+import { checkAnswering } from './check/proofs/owners.ts';
+import { placeholderDiagnostics } from './check/proofs/placeholders.ts';
+import { pipelineProofs, reconciliationProofs } from './check/proofs/proofs.ts';
+import { checkUnused } from './check/proofs/unused.ts';
 import { secretDiagnostics } from './check/secrets.ts';
 import { checkServer } from './check/server.ts';
-import { checkUnused } from './check/unused.ts';
 import { readPolicies } from './load/policies.ts';
 import { diagnostic } from './rules.ts';
 import { checkShape } from './shape/check-shape.ts';

@@ -1,8 +1,8 @@
 import type { Grants } from '@tenon/connector';
 import type { ContractUsage } from '@tenon/contract';
 import { compareText } from '@tenon/model';
-import { asGrants, neededGrants } from './check/needed-grants.ts';
-import { usageByManifest } from './check/usage-by-manifest.ts';
+import { usageByManifest } from './check/manifest/usage-by-manifest.ts';
+import { asGrants, neededGrants } from './check/proofs/needed-grants.ts';
 import {
   baseOf,
   type CheckMemory,

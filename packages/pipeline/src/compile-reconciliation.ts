@@ -1,9 +1,15 @@
 import type { ValueTemplate } from '@tenon/expression';
 import { compareText, digestOf, type Json, parseDuration } from '@tenon/model';
-import { classPointers } from './check/classes.ts';
+import { classPointers } from './check/data/classes.ts';
+import { inputSource, resultSource } from './check/data/payloads.ts';
 import type { PipelineModel } from './check/model.ts';
-import { inputSource, resultSource } from './check/payloads.ts';
-import { comparedAs, isOfRecord, itemsPointer, recordsOf, totalledAs } from './check/reconciliation-steps.ts';
+import {
+  comparedAs,
+  isOfRecord,
+  itemsPointer,
+  recordsOf,
+  totalledAs,
+} from './check/proofs/reconciliation-steps.ts';
 import { ownerPlan, policyPlans } from './compile.ts';
 import type { PolicySpec } from './load/policies.ts';
 import type { FieldPlan, ReconciliationPlan, SidePlan, Tolerance } from './reconciliation-plan.ts';

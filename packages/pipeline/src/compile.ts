@@ -2,17 +2,17 @@ import type { ConnectorManifest, OperationManifest, OperationPlan } from '@tenon
 import { parseTemplate, type ValueTemplate } from '@tenon/expression';
 import { compareText, isObject, type Json } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
-import { betweenReadAndWrite } from './check/based-on.ts';
-import { calledOver } from './check/called-over.ts';
 import type { ResolvedCall, ResolvedEvent } from './check/catalog.ts';
-import { classedMembers } from './check/classed-members.ts';
-import { classPointers } from './check/classes.ts';
-import type { DataCheck } from './check/data.ts';
-import { madeAgain } from './check/made-again.ts';
+import { classedMembers } from './check/data/classed-members.ts';
+import { classPointers } from './check/data/classes.ts';
+import type { DataCheck } from './check/data/data.ts';
+import { inputSource } from './check/data/payloads.ts';
 import type { PipelineModel } from './check/model.ts';
-import { inputSource } from './check/payloads.ts';
-import { stepResultSource, takenRefusals } from './check/refusals.ts';
-import { retryPlan } from './check/retry.ts';
+import { betweenReadAndWrite } from './check/proofs/based-on.ts';
+import { calledOver } from './check/proofs/called-over.ts';
+import { madeAgain } from './check/proofs/made-again.ts';
+import { stepResultSource, takenRefusals } from './check/proofs/refusals.ts';
+import { retryPlan } from './check/proofs/retry.ts';
 import type { PolicySpec } from './load/policies.ts';
 import type {
   ApproveStep,

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { compareDiagnostics, type Diagnostic, fingerprintOf, hasErrors } from '@tenon/model';
-import type { PipelineFacts } from './check/facts.ts';
-import { workspaceProofs } from './check/proofs.ts';
+import type { PipelineFacts } from './check/proofs/facts.ts';
+import { workspaceProofs } from './check/proofs/proofs.ts';
 import { isIncomplete, suppressionsOf } from './check/suppressions.ts';
 import type { FileFindings } from './check-memory.ts';
 import { diagnostic } from './rules.ts';

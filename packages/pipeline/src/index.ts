@@ -1,17 +1,17 @@
 export { byOwnName } from './by-own-name.ts';
-export type { DataCheck } from './check/data.ts';
-export { problemOfAll, type RuleProblem } from './check/failure-rules.ts';
-export { incomingOver } from './check/incoming.ts';
-export { listRead } from './check/list-read.ts';
+export type { DataCheck } from './check/data/data.ts';
+export { incomingOver } from './check/data/incoming.ts';
+export { listRead } from './check/data/list-read.ts';
+export { inputSource, resultSource } from './check/data/payloads.ts';
+export { expressionsIn } from './check/data/policies.ts';
+export { inputGap } from './check/data/schema-path.ts';
+export { problemOfAll, type RuleProblem } from './check/manifest/failure-rules.ts';
 export type { CallMeaning, PipelineModel } from './check/model.ts';
-export { VACANT } from './check/owners.ts';
-export { inputSource, resultSource } from './check/payloads.ts';
-export { expressionsIn } from './check/policies.ts';
-export { knownRefusals, stepResultSource } from './check/refusals.ts';
-export { inputGap } from './check/schema-path.ts';
+export { VACANT } from './check/proofs/owners.ts';
+export { knownRefusals, stepResultSource } from './check/proofs/refusals.ts';
+export { type WorstCase, worstCaseOf } from './check/proofs/time.ts';
 export { secretDiagnostics } from './check/secrets.ts';
 export { isLoopback } from './check/server.ts';
-export { type WorstCase, worstCaseOf } from './check/time.ts';
 export { type CheckStore, checkFiles, type FilesCheckOptions, type KeptCheck } from './check-files.ts';
 export {
   type CheckMemory,

@@ -1,6 +1,6 @@
 import type { ConnectorManifest, OperationPlan } from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
-import { refusalsOfOperation } from './check/refusals.ts';
+import { refusalsOfOperation } from './check/proofs/refusals.ts';
 import { planOperation } from './plan-operation.ts';
 
 /** As `planOperation`, for code that calls it: with every refusal that has a name, since nobody says beforehand which are taken. */

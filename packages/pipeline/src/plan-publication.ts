@@ -1,8 +1,8 @@
 import type { ConnectorManifest, OperationPlan } from '@tenon/connector';
 import type { Contract, EventDefinition } from '@tenon/contract';
 import type { SchemaObject } from '@tenon/schema';
-import { classPointers } from './check/classes.ts';
-import { retryDefaults } from './check/retry.ts';
+import { classPointers } from './check/data/classes.ts';
+import { retryDefaults } from './check/proofs/retry.ts';
 import type { Plan } from './plan.ts';
 import { planHash } from './plan-hash.ts';
 import { headersSchema } from './plan-headers.ts';

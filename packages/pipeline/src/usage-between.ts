@@ -1,5 +1,5 @@
 import type { Contract, UsageBetween } from '@tenon/contract';
-import { sentCredentials } from './check/manifest-auth.ts';
+import { sentCredentials } from './check/manifest/manifest-auth.ts';
 import { checkWorkspace } from './check-workspace.ts';
 import type { Workspace } from './workspace.ts';
 

@@ -3,10 +3,10 @@ import type { Workspace } from '@tenon/pipeline';
 import { type Args, UsageError } from '../command.ts';
 import type { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { CONFIG_FILE } from '../root.ts';
 import { type LeftOut, type ListedSide, scaffoldReconciliation } from '../scaffold/reconciliation.ts';
-import { openSession } from '../session.ts';
-import { splitAtDot } from '../split-at-dot.ts';
+import { splitAtDot } from '../text/split-at-dot.ts';
+import { CONFIG_FILE } from '../workspace/root.ts';
+import { openSession } from '../workspace/session.ts';
 import { checkAdded, grantNeeds, needName, needTeams, ownersFor, report, writeNew } from './adding.ts';
 
 export async function addReconciliation(args: Args, io: Io): Promise<ExitCode> {

@@ -6,16 +6,16 @@ import { type Checked, type Diagnostic, hasErrors } from '@tenon/model';
 import { incomingOver, VACANT } from '@tenon/pipeline';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { loadChanged } from '../contract-base.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
-import { CONFIG_FILE, exists } from '../root.ts';
 import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
 import { aboutDocument, contractPolicy, provenanceOf, sourceOf } from '../scaffold/contract.ts';
 import { scaffoldPipeline } from '../scaffold/pipeline.ts';
-import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
-import { splitAtDot } from '../split-at-dot.ts';
+import { splitAtDot } from '../text/split-at-dot.ts';
+import { loadChanged } from '../workspace/contract-base.ts';
+import { CONFIG_FILE, exists } from '../workspace/root.ts';
+import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../workspace/session.ts';
 import { addReconciliation } from './add-reconciliation.ts';
 import {
   checkAdded,

@@ -7,8 +7,8 @@ import { type Args, UsageError } from '../command.ts';
 import type { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural, type Report } from '../render/index.ts';
-import { CONFIG_FILE, exists, findRoot } from '../root.ts';
-import { exitCodeOf, isForPeople, openSession, printReport } from '../session.ts';
+import { CONFIG_FILE, exists, findRoot } from '../workspace/root.ts';
+import { exitCodeOf, isForPeople, openSession, printReport } from '../workspace/session.ts';
 
 /** What is new may do what it was asked to do; what others are granted is left as it is. */
 export async function grantNeeds(pipeline: string, root: string, io: Io): Promise<void> {

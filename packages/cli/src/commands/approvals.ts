@@ -1,7 +1,7 @@
 import type { PendingApproval } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
-import { roughDuration } from '../rough-duration.ts';
-import { renderTable } from '../table.ts';
+import { roughDuration } from '../text/rough-duration.ts';
+import { renderTable } from '../text/table.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
 import { placeGiven, wayOf } from './step-place.ts';
 import { tellStep } from './tell-run.ts';

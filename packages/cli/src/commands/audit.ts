@@ -3,15 +3,15 @@ import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { LedgerExport, LedgerReader, LedgerReport } from '@tenon/runtime';
 import { openLedger, RuntimeError, runtimeRules, verifyExport } from '@tenon/runtime';
+import { fileLines } from '../client/file-lines.ts';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import { type ExitCode, exit } from '../exit.ts';
-import { fileLines } from '../file-lines.ts';
 import type { Io } from '../io.ts';
-import { PUBLIC_KEY_FILE, publicKeys } from '../ledger-key.ts';
 import { quoted } from '../program.ts';
 import { plural } from '../render/index.ts';
-import { findRoot, readServerConfig } from '../root.ts';
+import { PUBLIC_KEY_FILE, publicKeys } from '../serve/ledger-key.ts';
+import { findRoot, readServerConfig } from '../workspace/root.ts';
 import { outputFormat } from './operator-options.ts';
 
 const file: Readonly<Record<string, OptionSpec>> = {

@@ -3,12 +3,12 @@ import { dirname, resolve } from 'node:path';
 import { backupTo, openLedger, RuntimeError } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import { isManaged, lockedWords, type ReadersKeys, readersKeys } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
 import { plural } from '../render/index.ts';
-import { findRoot, readServerConfig } from '../root.ts';
+import { isManaged, lockedWords, type ReadersKeys, readersKeys } from '../serve/data-keys.ts';
+import { findRoot, readServerConfig } from '../workspace/root.ts';
 import { outputFormat } from './operator-options.ts';
 import { isJson } from './with-client.ts';
 

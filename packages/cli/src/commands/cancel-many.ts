@@ -1,10 +1,10 @@
 import type { CancellationReport, CancelledRun } from '@tenon/runtime';
+import type { OperationsClient } from '../client/operations-client.ts';
 import { type Args, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
-import { renderTable } from '../table.ts';
+import { renderTable } from '../text/table.ts';
 import { showFrozen } from './frozen-set.ts';
 import { needReason, planFilter } from './operator-options.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';

@@ -1,12 +1,12 @@
 import type { Diagnostic } from '@tenon/model';
-import { fileCheckCache } from '../check-cache.ts';
-import { fileCheckStore } from '../check-store.ts';
 import type { Args, CommandSpec } from '../command.ts';
-import { applyEdits } from '../fix.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
-import { findRoot } from '../root.ts';
-import { exitCodeOf, formatOption, printReport, workspaceNotFound } from '../session.ts';
+import { fileCheckCache } from '../workspace/check-cache.ts';
+import { fileCheckStore } from '../workspace/check-store.ts';
+import { applyEdits } from '../workspace/fix.ts';
+import { findRoot } from '../workspace/root.ts';
+import { exitCodeOf, formatOption, printReport, workspaceNotFound } from '../workspace/session.ts';
 
 export const checkCommand: CommandSpec = {
   name: 'check',

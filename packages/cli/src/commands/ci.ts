@@ -1,12 +1,12 @@
 import { compareDiagnostics, type Diagnostic, hasErrors } from '@tenon/model';
 import { cliDiagnostic } from '../cli-rules.ts';
 import type { CommandSpec } from '../command.ts';
-import { connectorCodeFindings } from '../connector-code.ts';
-import { runContractTests } from '../contract-tests.ts';
-import { diffWorkspace } from '../diff.ts';
 import { exit } from '../exit.ts';
-import { generateInto } from '../generate.ts';
-import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
+import { connectorCodeFindings } from '../serve/connector-code.ts';
+import { runContractTests } from '../workspace/contract-tests.ts';
+import { diffWorkspace } from '../workspace/diff.ts';
+import { generateInto } from '../workspace/generate.ts';
+import { exitCodeOf, formatOption, openSession, printReport } from '../workspace/session.ts';
 
 /** Everything that must hold before a change is merged, as one report and one exit code. */
 export const ciCommand: CommandSpec = {

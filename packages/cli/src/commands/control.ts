@@ -1,13 +1,13 @@
 import { parseDuration } from '@tenon/model';
 import type { Switch, SwitchRequest } from '@tenon/runtime';
+import { type OperationsClient, OperationsError } from '../client/operations-client.ts';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { type OperationsClient, OperationsError } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
-import { roughDuration } from '../rough-duration.ts';
-import { renderTable } from '../table.ts';
-import { parseTime, time } from '../utc-time.ts';
+import { roughDuration } from '../text/rough-duration.ts';
+import { renderTable } from '../text/table.ts';
+import { parseTime, time } from '../text/utc-time.ts';
 import { flowWords, type KnownFlow, type SourceSeen } from './flow-words.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
 import { sayDone, withClient } from './with-client.ts';

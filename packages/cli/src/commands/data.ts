@@ -1,10 +1,10 @@
 import { formatDuration } from '@tenon/model';
 import type { Protection } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
-import { isManaged, type KeyRefusal, lockedWords } from '../data-keys.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
-import { time } from '../utc-time.ts';
+import { isManaged, type KeyRefusal, lockedWords } from '../serve/data-keys.ts';
+import { time } from '../text/utc-time.ts';
 import { needReason, reason, remote } from './operator-options.ts';
 import { REWRITE_COMMAND, rewriteDataCommand } from './rewrite-data.ts';
 import { sayDone, withClient } from './with-client.ts';

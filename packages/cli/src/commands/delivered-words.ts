@@ -1,6 +1,6 @@
 import { isObject } from '@tenon/model';
 import type { RunState } from '@tenon/runtime';
-import { time } from '../utc-time.ts';
+import { time } from '../text/utc-time.ts';
 
 /** What came of a delivery, a line for each pipeline, from the answer that its sender got; none where that is another's. */
 export function deliveredWords(body: string): readonly string[] {

@@ -1,7 +1,7 @@
 import type { Clock, JsonObject } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
-import { oneLine } from '../printable.ts';
 import { plural } from '../render/index.ts';
+import { oneLine } from '../text/printable.ts';
 
 /** How long uses of secrets are gathered before they are told in one line. */
 const GATHERED_MS = 10_000;

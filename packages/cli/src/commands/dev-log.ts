@@ -1,5 +1,5 @@
-import type { LogLine } from '../log-line.ts';
-import { oneLine } from '../printable.ts';
+import type { LogLine } from '../serve/log-line.ts';
+import { oneLine } from '../text/printable.ts';
 
 /** Kinds of log lines without a code that a person should see. */
 const TOLD: ReadonlySet<string> = new Set(['encrypting', 'keyFileOpen', 'otherPlan', 'tokenGuessable']);

@@ -14,13 +14,13 @@ import {
 import { parseDocument } from '@tenon/document';
 import { compareDiagnostics, isObject } from '@tenon/model';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { readText } from '../contract-base.ts';
-import { type Comparison, type DiffResult, diffFiles, diffWorkspace } from '../diff.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
-import { findRoot } from '../root.ts';
-import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
+import { readText } from '../workspace/contract-base.ts';
+import { type Comparison, type DiffResult, diffFiles, diffWorkspace } from '../workspace/diff.ts';
+import { findRoot } from '../workspace/root.ts';
+import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../workspace/session.ts';
 
 const WAIVER_DAYS = 90;
 const DAY_MS = 86_400_000;

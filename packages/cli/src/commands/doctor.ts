@@ -12,19 +12,25 @@ import {
   type RuntimeCode,
   runtimeRules,
 } from '@tenon/runtime';
+import { type ClientTarget, operationsClient } from '../client/operations-client.ts';
 import type { CommandSpec } from '../command.ts';
-import { isManaged, type KeyRefusal, openKeyFiles, type ReadersKeys, readersKeys } from '../data-keys.ts';
-import { namedVariables, unsetVariables } from '../environment.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
-import { keptTokens, TOKENS_FOLDER, tokenLocks, UNNEEDED_FIX } from '../kept-tokens.ts';
-import { checkpointsFile, publicKeys } from '../ledger-key.ts';
-import { type ClientTarget, operationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
-import { readServerConfig } from '../root.ts';
-import { openSession, type Session } from '../session.ts';
-import { time } from '../utc-time.ts';
+import {
+  isManaged,
+  type KeyRefusal,
+  openKeyFiles,
+  type ReadersKeys,
+  readersKeys,
+} from '../serve/data-keys.ts';
+import { namedVariables, unsetVariables } from '../serve/environment.ts';
+import { keptTokens, TOKENS_FOLDER, tokenLocks, UNNEEDED_FIX } from '../serve/kept-tokens.ts';
+import { checkpointsFile, publicKeys } from '../serve/ledger-key.ts';
+import { time } from '../text/utc-time.ts';
+import { readServerConfig } from '../workspace/root.ts';
+import { openSession, type Session } from '../workspace/session.ts';
 import { outputFormat } from './operator-options.ts';
 import { REWRITE_COMMAND } from './rewrite-data.ts';
 import { isJson } from './with-client.ts';

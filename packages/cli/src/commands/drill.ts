@@ -12,14 +12,21 @@ import {
 } from '@tenon/testkit/drill';
 import { parseDocument } from 'yaml';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { loadConnectorCode } from '../connector-code.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
 import { renderDrill } from '../render/drill.ts';
 import { renderDrillJunit } from '../render/drill-junit.ts';
 import { plural } from '../render/index.ts';
-import { exitCodeOf, formatOption, isForPeople, openSession, printReport, type Session } from '../session.ts';
+import { loadConnectorCode } from '../serve/connector-code.ts';
+import {
+  exitCodeOf,
+  formatOption,
+  isForPeople,
+  openSession,
+  printReport,
+  type Session,
+} from '../workspace/session.ts';
 
 /** `tenon drill`: every way in which a run may fail, tried before the first one does. */
 export const drillCommand: CommandSpec = {

@@ -2,7 +2,7 @@ import type { ErasureReport } from '@tenon/runtime';
 import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
-import { renderTable } from '../table.ts';
+import { renderTable } from '../text/table.ts';
 import { listing, needReason, reason } from './operator-options.ts';
 import { REWRITE_COMMAND } from './rewrite-data.ts';
 import { cancelCommand, showCommand } from './run-words.ts';

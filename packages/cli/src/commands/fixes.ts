@@ -1,8 +1,8 @@
 import type { ForwardFix } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
-import { roughDuration } from '../rough-duration.ts';
-import { renderTable } from '../table.ts';
+import { roughDuration } from '../text/rough-duration.ts';
+import { renderTable } from '../text/table.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
 import { placeGiven, wayOf } from './step-place.ts';
 import { sayDone, withClient, withRunning } from './with-client.ts';

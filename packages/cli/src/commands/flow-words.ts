@@ -1,6 +1,6 @@
 import type { FlowReport } from '@tenon/runtime';
-import { roughDuration } from '../rough-duration.ts';
-import { renderTable } from '../table.ts';
+import { roughDuration } from '../text/rough-duration.ts';
+import { renderTable } from '../text/table.ts';
 
 /** What is shown of a source; all of it is in contracts/operations. */
 export interface SourceSeen {

@@ -1,9 +1,9 @@
 import type { ReplayStatus } from '@tenon/runtime';
+import type { OperationsClient } from '../client/operations-client.ts';
 import type { Args } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import type { OperationsClient } from '../operations-client.ts';
-import { time } from '../utc-time.ts';
+import { time } from '../text/utc-time.ts';
 import { needReason, perSecondOf } from './operator-options.ts';
 import { type Show, sayDone } from './with-client.ts';
 

@@ -1,10 +1,10 @@
 import { hasErrors } from '@tenon/model';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
-import { generateInto, isFresh, rememberFresh } from '../generate.ts';
 import { plural } from '../render/index.ts';
-import { findRoot } from '../root.ts';
-import { exitCodeOf, formatOption, isForPeople, openSession, printReport } from '../session.ts';
+import { generateInto, isFresh, rememberFresh } from '../workspace/generate.ts';
+import { findRoot } from '../workspace/root.ts';
+import { exitCodeOf, formatOption, isForPeople, openSession, printReport } from '../workspace/session.ts';
 
 export const generateCommand: CommandSpec = {
   name: 'generate',

@@ -5,11 +5,11 @@ import { compareText, isObject, parseDuration } from '@tenon/model';
 import { parse } from 'yaml';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
-import { type ConnectionGrants, type GrantsTable, grantsDigest, grantsOf } from '../grants.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
-import { CONFIG_FILE } from '../root.ts';
-import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
+import { type ConnectionGrants, type GrantsTable, grantsDigest, grantsOf } from '../workspace/grants.ts';
+import { CONFIG_FILE } from '../workspace/root.ts';
+import { exitCodeOf, openSession, printReport, type Session } from '../workspace/session.ts';
 
 /** Where sign-offs are kept: in the repo, so that they are reviewed and dated like everything else. */
 export const REVIEWS_FILE = 'reviews/grants.yaml';

@@ -10,7 +10,7 @@ import {
 import type { Args, CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
+import { exitCodeOf, openSession, printReport, type Session } from '../workspace/session.ts';
 
 /** Pictures of a workspace, made from its specs alone. */
 export const graphCommands: readonly CommandSpec[] = [

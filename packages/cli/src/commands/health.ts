@@ -1,12 +1,12 @@
 import type { CommandSpec } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import { ComposeError } from '../compose-error.ts';
 import { exit } from '../exit.ts';
-import type { Health } from '../health.ts';
-import { lookAtHealth } from '../look-at-health.ts';
-import { CONFIG_FILE } from '../root.ts';
-import { exitCodeOf, openSession, printReport } from '../session.ts';
-import { renderTable } from '../table.ts';
+import { ComposeError } from '../serve/compose-error.ts';
+import type { Health } from '../serve/health.ts';
+import { lookAtHealth } from '../serve/look-at-health.ts';
+import { renderTable } from '../text/table.ts';
+import { CONFIG_FILE } from '../workspace/root.ts';
+import { exitCodeOf, openSession, printReport } from '../workspace/session.ts';
 import { listing, outputFormat } from './operator-options.ts';
 import { tableWidth } from './with-client.ts';
 

@@ -1,7 +1,7 @@
 import type { RunDetail, Switch } from '@tenon/runtime';
-import type { OperationsClient } from '../operations-client.ts';
+import type { OperationsClient } from '../client/operations-client.ts';
 import { quoted } from '../program.ts';
-import { roughDuration } from '../rough-duration.ts';
+import { roughDuration } from '../text/rough-duration.ts';
 import { unreadable } from './read-run.ts';
 
 /** What holds a run: who has set it, since when and why, and the command that takes it away. */

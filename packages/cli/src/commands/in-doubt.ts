@@ -1,9 +1,9 @@
 import { isObject, type Json } from '@tenon/model';
 import type { InDoubtEntry } from '@tenon/runtime';
 import { type CommandSpec, UsageError } from '../command.ts';
-import { roughDuration } from '../rough-duration.ts';
-import { renderTable } from '../table.ts';
-import { time } from '../utc-time.ts';
+import { roughDuration } from '../text/rough-duration.ts';
+import { renderTable } from '../text/table.ts';
+import { time } from '../text/utc-time.ts';
 import { givenJson } from './given-json.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
 import { placeGiven, wayOf } from './step-place.ts';

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { cliDiagnostic } from '../cli-rules.ts';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
-import { generateInto } from '../generate.ts';
 import { isOfPackage, quoted } from '../program.ts';
-import { exists } from '../root.ts';
-import { formatOption, isForPeople, openSession, printReport } from '../session.ts';
+import { generateInto } from '../workspace/generate.ts';
+import { exists } from '../workspace/root.ts';
+import { formatOption, isForPeople, openSession, printReport } from '../workspace/session.ts';
 
 const templates = fileURLToPath(new URL('../../templates/init', import.meta.url));
 /** Names that a package or a git checkout would lose or obey under their own name. */

@@ -1,11 +1,11 @@
 import { type ConnectionConfig, httpTransport, inSandbox, withOwnTokens } from '@tenon/connector';
 import { planOperation } from '@tenon/pipeline';
 import { UsageError } from '../command.ts';
-import { resolveTokenUrls } from '../connection-addresses.ts';
 import type { Io } from '../io.ts';
-import { readersTokens } from '../kept-tokens.ts';
-import { openSecrets } from '../secret-managers.ts';
-import type { Session } from '../session.ts';
+import { resolveTokenUrls } from '../serve/connection-addresses.ts';
+import { readersTokens } from '../serve/kept-tokens.ts';
+import { openSecrets } from '../serve/secret-managers.ts';
+import type { Session } from '../workspace/session.ts';
 import { guardTarget } from './real-target.ts';
 
 /** The headers, or why there are none, in one sentence. */

@@ -2,8 +2,8 @@ import type { DeadLetter, RecheckedEvent, RecheckReport, ReleasedTo } from '@ten
 import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
-import { roughDuration } from '../rough-duration.ts';
-import { renderTable } from '../table.ts';
+import { roughDuration } from '../text/rough-duration.ts';
+import { renderTable } from '../text/table.ts';
 import { filters, listing, needReason, reason } from './operator-options.ts';
 import { LETTERS_LISTED } from './replay.ts';
 import { sayIfCut } from './say-if-cut.ts';

@@ -1,7 +1,7 @@
 import { sleep } from '@tenon/model';
 import type { RunDetail } from '@tenon/runtime';
+import { type OperationsClient, OperationsError } from '../client/operations-client.ts';
 import type { Io } from '../io.ts';
-import { type OperationsClient, OperationsError } from '../operations-client.ts';
 
 export async function readRun(client: OperationsClient, runId: string): Promise<RunDetail> {
   const run = await client.get(runPath(runId)).catch((error: unknown) => {

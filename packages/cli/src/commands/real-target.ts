@@ -1,7 +1,7 @@
 import type { ConnectorManifest } from '@tenon/connector';
+import { givenUrl } from '../client/given-url.ts';
 import { CommandError } from '../command-error.ts';
 import { exit } from '../exit.ts';
-import { givenUrl } from '../given-url.ts';
 
 /**
  * Guards a real system to test against: only the sandbox that the manifest declares, or this machine; effects only where the data is made

@@ -6,13 +6,13 @@ import type {
   RepairStatus,
   ReportedDifference,
 } from '@tenon/runtime';
+import type { OperationsClient } from '../client/operations-client.ts';
 import type { Args, CommandSpec, OptionSpec } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
-import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
-import { roughDuration } from '../rough-duration.ts';
-import { renderTable } from '../table.ts';
-import { time } from '../utc-time.ts';
+import { roughDuration } from '../text/rough-duration.ts';
+import { renderTable } from '../text/table.ts';
+import { time } from '../text/utc-time.ts';
 import { applyFrozen, askedLines, showFrozen } from './frozen-set.ts';
 import { listing, needReason, parseLimit, rate, reason, remote } from './operator-options.ts';
 import { unreadable } from './read-run.ts';

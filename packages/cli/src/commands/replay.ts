@@ -1,13 +1,13 @@
 import { failureClasses } from '@tenon/model';
 import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus } from '@tenon/runtime';
+import type { OperationsClient } from '../client/operations-client.ts';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import type { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
-import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
-import { roughDuration } from '../rough-duration.ts';
-import { renderTable } from '../table.ts';
-import { parseTime } from '../utc-time.ts';
+import { roughDuration } from '../text/rough-duration.ts';
+import { renderTable } from '../text/table.ts';
+import { parseTime } from '../text/utc-time.ts';
 import { applyFrozen, askedLines, showFrozen } from './frozen-set.ts';
 import { filters, listing, needReason, parseLimit, rate, reason, remote } from './operator-options.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';

@@ -1,5 +1,5 @@
 import type { ReplayStanding, ReplayStatus } from '@tenon/runtime';
-import { renderTable } from '../table.ts';
+import { renderTable } from '../text/table.ts';
 
 /** Runs of a replay. Earlier servers do not say how they stand now. */
 export type KnownRuns = Pick<ReplayStatus, 'runs'> & Partial<Pick<ReplayStatus, 'standing' | 'listed'>>;

@@ -4,7 +4,7 @@ import { RuntimeError, writeFileAnew } from '@tenon/runtime';
 import { type CommandSpec, UsageError } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import { exit } from '../exit.ts';
-import { findRoot, readServerConfig } from '../root.ts';
+import { findRoot, readServerConfig } from '../workspace/root.ts';
 import { outputFormat } from './operator-options.ts';
 import { sayDone } from './with-client.ts';
 

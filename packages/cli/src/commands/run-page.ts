@@ -1,7 +1,7 @@
 import type { DeadLetter, RunDetail, RunState } from '@tenon/runtime';
-import { oneLine } from '../printable.ts';
-import { renderTable } from '../table.ts';
-import { time } from '../utc-time.ts';
+import { oneLine } from '../text/printable.ts';
+import { renderTable } from '../text/table.ts';
+import { time } from '../text/utc-time.ts';
 import { keepingWords } from './keeping-run.ts';
 import {
   cancelCommand,

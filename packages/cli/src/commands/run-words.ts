@@ -1,6 +1,6 @@
 import { lostChild, type RunDetail } from '@tenon/runtime';
-import { oneLine } from '../printable.ts';
 import { quoted } from '../program.ts';
+import { oneLine } from '../text/printable.ts';
 
 /** Is it at a compensation? */
 export function isAtUndoing(run: RunDetail): boolean {

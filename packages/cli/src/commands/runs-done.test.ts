@@ -6,7 +6,7 @@ import type { PlanStep } from '@tenon/pipeline';
 import { call, failure, openBench, planFor, step } from '@tenon/runtime/testing';
 import { startServer } from '@tenon/server';
 import { expect, onTestFinished, test } from 'vitest';
-import { TOKEN_FILE } from '../operations-client.ts';
+import { TOKEN_FILE } from '../client/operations-client.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { operateCommands } from './operate.ts';
 

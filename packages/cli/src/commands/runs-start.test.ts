@@ -5,8 +5,8 @@ import { Secret, systemClock } from '@tenon/model';
 import { type Bench, call, childPlan, openBench, planFor } from '@tenon/runtime/testing';
 import { startServer, type TenonServer } from '@tenon/server';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { TOKEN_FILE } from '../client/operations-client.ts';
 import { exit } from '../exit.ts';
-import { TOKEN_FILE } from '../operations-client.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { operateCommands } from './operate.ts';
 

@@ -18,19 +18,19 @@ import {
   UNSAID_FIX,
 } from '@tenon/testkit';
 import { parseDocument } from 'yaml';
+import { givenUrl } from '../client/given-url.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { variableOf } from '../connection-addresses.ts';
-import { ConnectorCodeError } from '../connector-code-error.ts';
-import { loadConnectorModule } from '../connector-module.ts';
 import { type ExitCode, exit } from '../exit.ts';
-import { givenUrl } from '../given-url.ts';
 import type { Io } from '../io.ts';
-import { oneLine } from '../printable.ts';
 import { plural } from '../render/index.ts';
-import { readServerConfig } from '../root.ts';
-import { SANDBOXES_VARIABLE } from '../sandbox-addresses.ts';
-import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
-import { splitAtDot } from '../split-at-dot.ts';
+import { variableOf } from '../serve/connection-addresses.ts';
+import { ConnectorCodeError } from '../serve/connector-code-error.ts';
+import { loadConnectorModule } from '../serve/connector-module.ts';
+import { SANDBOXES_VARIABLE } from '../serve/sandbox-addresses.ts';
+import { oneLine } from '../text/printable.ts';
+import { splitAtDot } from '../text/split-at-dot.ts';
+import { readServerConfig } from '../workspace/root.ts';
+import { exitCodeOf, openSession, printReport, type Session } from '../workspace/session.ts';
 import { deliveredWords } from './delivered-words.ts';
 
 /** Sandboxes of a workspace's systems, and signed test deliveries: what `tenon dev` needs to be tried without a vendor. */

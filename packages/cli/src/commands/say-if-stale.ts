@@ -1,7 +1,7 @@
 import type { ReconciliationReport } from '@tenon/runtime';
+import type { OperationsClient } from '../client/operations-client.ts';
 import type { Io } from '../io.ts';
-import type { OperationsClient } from '../operations-client.ts';
-import { time } from '../utc-time.ts';
+import { time } from '../text/utc-time.ts';
 import { unreadable } from './read-run.ts';
 
 /** So many of the newest are looked at for one that has come to its end. */

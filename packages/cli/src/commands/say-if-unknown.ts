@@ -1,7 +1,7 @@
 import { didYouMean, isObject } from '@tenon/model';
+import { type OperationsClient, OperationsError } from '../client/operations-client.ts';
 import type { Args } from '../command.ts';
 import type { Io } from '../io.ts';
-import { type OperationsClient, OperationsError } from '../operations-client.ts';
 import { unreadable } from './read-run.ts';
 
 /** So many of what there is are named where none is near. */

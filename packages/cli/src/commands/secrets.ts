@@ -1,7 +1,7 @@
 import type { SecretUser } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
-import { renderTable } from '../table.ts';
-import { time } from '../utc-time.ts';
+import { renderTable } from '../text/table.ts';
+import { time } from '../text/utc-time.ts';
 import { filters, listing } from './operator-options.ts';
 import { withClient } from './with-client.ts';
 

@@ -1,7 +1,7 @@
 import type { Json } from '@tenon/model';
 import type { ApartFromOne, PersonsWord, RunDetail, StepRecord, StepWait } from '@tenon/runtime';
 import { quoted } from '../program.ts';
-import { time } from '../utc-time.ts';
+import { time } from '../text/utc-time.ts';
 import { settleCommand } from './run-words.ts';
 
 /** Who did it in place of the run, why it failed, or what it waits for and how it goes on. */

@@ -1,8 +1,8 @@
 import type { RunDetail } from '@tenon/runtime';
+import { type OperationsClient, OperationsError } from '../client/operations-client.ts';
 import type { Args } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { type OperationsClient, OperationsError } from '../operations-client.ts';
 import { keepingRun } from './keeping-run.ts';
 import { lookedAt, readRun, runPath, unreadable } from './read-run.ts';
 import { resumedWords } from './resumed-words.ts';

@@ -13,23 +13,23 @@ import {
   type Subject,
 } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { resolveTokenUrls } from '../connection-addresses.ts';
-import { ConnectorCodeError } from '../connector-code-error.ts';
-import { loadConnectorModule } from '../connector-module.ts';
-import { previousConnectors } from '../connector-versions.ts';
-import { loadBase } from '../contract-base.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
-import { readersTokens } from '../kept-tokens.ts';
 import {
   type ConformanceFormat,
   conformanceFormats,
   renderConformance,
   renderOutcome,
 } from '../render/conformance.ts';
-import { openSecrets } from '../secret-managers.ts';
-import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
+import { resolveTokenUrls } from '../serve/connection-addresses.ts';
+import { ConnectorCodeError } from '../serve/connector-code-error.ts';
+import { loadConnectorModule } from '../serve/connector-module.ts';
+import { readersTokens } from '../serve/kept-tokens.ts';
+import { openSecrets } from '../serve/secret-managers.ts';
+import { previousConnectors } from '../workspace/connector-versions.ts';
+import { loadBase } from '../workspace/contract-base.ts';
+import { exitCodeOf, openSession, printReport, type Session } from '../workspace/session.ts';
 import { guardTarget } from './real-target.ts';
 
 /** `tenon test connector`: the conformance kit over connectors of the workspace. */

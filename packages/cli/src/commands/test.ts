@@ -1,14 +1,21 @@
 import type { Diagnostic } from '@tenon/model';
 import { cliDiagnostic } from '../cli-rules.ts';
+import { givenUrl } from '../client/given-url.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { type ContractTestResult, runContractTests } from '../contract-tests.ts';
 import { type ExitCode, exit } from '../exit.ts';
-import { givenUrl } from '../given-url.ts';
 import type { Io } from '../io.ts';
-import { printable } from '../printable.ts';
-import { type Provider, unreachable } from '../provider.ts';
 import { plural } from '../render/index.ts';
-import { exitCodeOf, formatOption, isForPeople, openSession, printReport, type Session } from '../session.ts';
+import { printable } from '../text/printable.ts';
+import { type ContractTestResult, runContractTests } from '../workspace/contract-tests.ts';
+import { type Provider, unreachable } from '../workspace/provider.ts';
+import {
+  exitCodeOf,
+  formatOption,
+  isForPeople,
+  openSession,
+  printReport,
+  type Session,
+} from '../workspace/session.ts';
 import { providerCredentials } from './provider-credentials.ts';
 
 export const testCommand: CommandSpec = {

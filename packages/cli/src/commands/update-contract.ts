@@ -3,11 +3,8 @@ import { join } from 'node:path';
 import { hasErrors } from '@tenon/model';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, UsageError } from '../command.ts';
-import { loadChanged, loadUnder, type ReadTexts } from '../contract-base.ts';
-import { diffContract } from '../diff.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { exists } from '../root.ts';
 import {
   aboutDocument,
   provenanceOf,
@@ -15,7 +12,10 @@ import {
   tellsOfAnother,
   withProvenance,
 } from '../scaffold/contract.ts';
-import { exitCodeOf, openSession, printReport } from '../session.ts';
+import { loadChanged, loadUnder, type ReadTexts } from '../workspace/contract-base.ts';
+import { diffContract } from '../workspace/diff.ts';
+import { exists } from '../workspace/root.ts';
+import { exitCodeOf, openSession, printReport } from '../workspace/session.ts';
 import { report } from './adding.ts';
 import { printDiff } from './diff.ts';
 

@@ -1,14 +1,14 @@
+import { givenUrl } from '../client/given-url.ts';
+import { withLedgerFile } from '../client/ledger-client.ts';
+import { type OperationsClient, OperationsError, operationsClient } from '../client/operations-client.ts';
 import type { Args, CommandSpec } from '../command.ts';
-import { readersKeys } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
-import { givenUrl } from '../given-url.ts';
 import type { Io } from '../io.ts';
 import { asDocument } from '../json-answer.ts';
-import { withLedgerFile } from '../ledger-client.ts';
-import { type OperationsClient, OperationsError, operationsClient } from '../operations-client.ts';
-import { printable } from '../printable.ts';
 import { quoted } from '../program.ts';
-import { findRoot, readServerConfig } from '../root.ts';
+import { readersKeys } from '../serve/data-keys.ts';
+import { printable } from '../text/printable.ts';
+import { findRoot, readServerConfig } from '../workspace/root.ts';
 
 /** Of what a running Tenon is asked, or its database where none answers. */
 export function withClient(act: Act): CommandSpec['run'] {

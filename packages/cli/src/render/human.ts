@@ -1,5 +1,5 @@
 import type { Diagnostic, Range, RelatedLocation } from '@tenon/model';
-import { printable } from '../printable.ts';
+import { printable } from '../text/printable.ts';
 import { checkedWords, countBySeverity, plural, type RenderContext, type Report } from './report.ts';
 
 const STYLES = { error: '1;31', warning: '1;33', info: '1;36', dim: '2', bold: '1', good: '1;32' } as const;

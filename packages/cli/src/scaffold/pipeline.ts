@@ -3,7 +3,7 @@ import type { Contract, EventDefinition, Operation } from '@tenon/contract';
 import { planOperation } from '@tenon/pipeline';
 import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { Document } from 'yaml';
-import { splitAtDot } from '../split-at-dot.ts';
+import { splitAtDot } from '../text/split-at-dot.ts';
 import { commentAbove } from './comment-above.ts';
 import { type Identity, scaffoldIdentity } from './identity.ts';
 import { type Fields, propertiesOf, resolved, toBeGiven } from './schema-fields.ts';

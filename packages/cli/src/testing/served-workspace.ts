@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
-import { type RunningTenon, startTenon } from '../compose.ts';
-import { loadConnectorCode } from '../connector-code.ts';
 import type { Io } from '../io.ts';
-import { openSession } from '../session.ts';
+import { type RunningTenon, startTenon } from '../serve/compose.ts';
+import { loadConnectorCode } from '../serve/connector-code.ts';
+import { openSession } from '../workspace/session.ts';
 
 /** A workspace on disk that is served, over a vendor of one's own, with all that was said while it was. */
 export interface ServedWorkspace {

@@ -8,7 +8,7 @@ import { bundled, contractOf, declaredOperation, planOperation } from '../plan-o
 import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
 import type { Workspace } from '../workspace.ts';
-import { incomingOver, OVER_OWN } from './incoming.ts';
+import { incomingOver, OVER_OWN } from './data/incoming.ts';
 
 /** An operation that a step names, found. */
 export interface ResolvedCall {

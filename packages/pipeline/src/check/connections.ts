@@ -3,7 +3,7 @@ import { type Diagnostic, didYouMean, type Location } from '@tenon/model';
 import type { ConnectionPlaces } from '../load/config.ts';
 import { diagnostic } from '../rules.ts';
 import type { Workspace, WorkspaceConnection } from '../workspace.ts';
-import { checkTeam } from './owners.ts';
+import { checkTeam } from './proofs/owners.ts';
 
 /** Do the connections of `tenon.config.yaml` fit their connectors? */
 export function checkConnections(workspace: Workspace): Diagnostic[] {

@@ -10,7 +10,7 @@ import {
 } from '../spec/pipeline-spec.ts';
 import type { Catalog, Resolved, ResolvedCall, ResolvedEvent } from './catalog.ts';
 import type { Interfaces, PipelineInterface } from './pipeline-interface.ts';
-import { withReconciliationSteps } from './reconciliation-steps.ts';
+import { withReconciliationSteps } from './proofs/reconciliation-steps.ts';
 
 /** A pipeline whose names have been resolved: what all later checks and the compiler work on. */
 export interface PipelineModel {

@@ -1,6 +1,6 @@
 import { compareText, formatDuration } from '@tenon/model';
-import { calledOver } from '../check/called-over.ts';
 import type { PipelineModel } from '../check/model.ts';
+import { calledOver } from '../check/proofs/called-over.ts';
 import type { Workspace } from '../workspace.ts';
 import { modelsOf, systemsOf } from './graph.ts';
 

@@ -1,6 +1,6 @@
 import { type CallSite, calls } from '@tenon/expression';
 import { compareText, type Location } from '@tenon/model';
-import { expressionsIn } from '../check/policies.ts';
+import { expressionsIn } from '../check/data/policies.ts';
 import type { SpecExpression } from '../spec/template.ts';
 import type { Workspace } from '../workspace.ts';
 import { modelsOf } from './graph.ts';

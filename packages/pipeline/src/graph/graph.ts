@@ -1,8 +1,8 @@
 import { compareText } from '@tenon/model';
-import { calledOver } from '../check/called-over.ts';
-import type { DataCheck } from '../check/data.ts';
-import type { Checked } from '../check/masters.ts';
+import type { DataCheck } from '../check/data/data.ts';
 import { ownerOf, type PipelineModel } from '../check/model.ts';
+import { calledOver } from '../check/proofs/called-over.ts';
+import type { Checked } from '../check/proofs/masters.ts';
 import { createCheckMemory, inspectPipeline } from '../check-memory.ts';
 import type { WorkspaceCheck } from '../check-workspace.ts';
 import type { Workspace } from '../workspace.ts';

@@ -1,0 +1,285 @@
+import { expect, test } from 'vitest';
+import {
+  CHILD,
+  CONFIG,
+  CONNECTOR,
+  childPipeline,
+  type Edits,
+  PIPELINE,
+  swap,
+  swaps,
+  testWorkspace,
+} from '../../test-workspace.ts';
+
+/** A second account of the shop beside the one of the workspace. */
+const US = `  shop-us:
+    connector: shop
+    baseUrl: env:SHOP_US_URL
+    credentials: { key: { token: env:SHOP_US_KEY } }
+`;
+const SECRET = '    webhookSecrets: [env:SHOP_US_WEBHOOK_SECRET]\n';
+const two = (second = `${US}${SECRET}`) => swap('connections:\n', `connections:\n${second}`);
+const KEY = 'key: ${ event.orderId }:${ event.version }';
+const ORDER = 'orderBy: ${ event.orderId }';
+const TOLD = 'key: ${ connection }:${ event.orderId }:${ event.version }';
+const POLLED = `sources:
+  orderPlaced:
+    poll: { operation: findParcels, key: /id, cursor: { in: reference, from: /orderId } }
+webhooks:`;
+
+const call = (operation: string, more = '\n    over: ${ connection }') =>
+  [`call: shop.${operation}\n`, `call: shop.${operation}${more}\n`] as const;
+const WAIT = 'wait: { event: shop.orderPaid,';
+const WAIT_OVER = "wait: { event: shop.orderPaid, over: '${ connection }',";
+/** Each step does its work for the account of the event. */
+const OVER = [call('getOrder'), call('createCharge'), call('createParcel'), [WAIT, WAIT_OVER]] as const;
+
+type Change = (text: string) => string;
+
+/** What is found of a pipeline that does its work over the connection of its event, with a change. */
+async function found(change: Change, more: Edits = {}) {
+  const pipeline: Change = (text) => change(swaps(...OVER)(text));
+  const { diagnostics } = await testWorkspace({ [CONFIG]: two(), [PIPELINE]: pipeline, ...more });
+  return diagnostics;
+}
+
+const same: Change = (text) => text;
+
+test('a key that is the same in both accounts is refused, with one that can be pasted', async () => {
+  expect(await found(same)).toMatchObject([
+    {
+      code: 'accounts-not-told-apart',
+      message: expect.stringContaining('may come over `shop-us` and `shop`'),
+      fix: expect.stringContaining('`key: "${ connection }:${ event.orderId }:${ event.version }"`'),
+    },
+  ]);
+});
+
+test('one that says over which connection the event came is taken', async () => {
+  expect(await found(swap(KEY, TOLD))).toEqual([]);
+});
+
+test('so is one account, by the condition of the trigger', async () => {
+  const where = "where: ${ event.total > 0 && connection == 'shop-us' }";
+  expect(await found(swap('where: ${ event.total > 0 }', where))).toEqual([]);
+});
+
+test('ids that are the same in all accounts are said to be', async () => {
+  const allowed = `# tenon: allow accounts-not-told-apart because our own system numbers the orders\n  ${KEY}`;
+  expect(await found(swap(KEY, allowed))).toEqual([]);
+});
+
+test('a connection for calls alone is no second account', async () => {
+  expect(await found(same, { [CONFIG]: two(US) })).toEqual([]);
+  const polled = { [CONNECTOR]: swap('webhooks:', POLLED) };
+  const silent = `${US}    sources: []\n`;
+  expect(await found(same, { [CONFIG]: two(silent), ...polled })).toEqual([]);
+  const fetching = await found(same, { [CONFIG]: two(US), ...polled });
+  expect(
+    fetching.map(({ code }) => code),
+    'what is fetched needs no secret',
+  ).toContain('accounts-not-told-apart');
+});
+
+test('versions that are counted for both accounts at once are refused', async () => {
+  const versioned = (order: string) =>
+    swaps([KEY, TOLD], [ORDER, `${order}\n  version: \${ event.version }`]);
+  expect(await found(versioned(ORDER))).toMatchObject([
+    {
+      code: 'accounts-not-told-apart',
+      message: expect.stringContaining('version'),
+      fix: expect.stringContaining('`orderBy: "${ connection }:${ event.orderId }"`'),
+    },
+  ]);
+  expect(await found(versioned('orderBy: ${ connection }:${ event.orderId }'))).toEqual([]);
+});
+
+test('the connections are the values that it has', async () => {
+  const codes = async (where: string) =>
+    (await found(swaps([KEY, TOLD], ['where: ${ event.total > 0 }', `where: \${ ${where} }`]))).map(
+      ({ code, message }) => `${code} ${message}`,
+    );
+  expect(await codes("connection == 'shop_us'")).toEqual([expect.stringMatching(/^value-outside-enum/)]);
+  expect(await codes("connection in ['shop', 'shop-us']")).toEqual([]);
+  expect(await found(swap(KEY, 'key: ${ connection }'))).toMatchObject([{ code: 'identity-key-shared' }]);
+});
+
+test('a key over one connection need not name it, and may', async () => {
+  const one = { [CONFIG]: same };
+  expect(await found(same, one)).toEqual([]);
+  expect(await found(swap(KEY, TOLD), one)).toEqual([]);
+});
+
+const apart = (...changes: (readonly [string, string])[]) => swaps([KEY, TOLD], ...changes);
+const call_ = (operation: string) => call(operation)[1];
+const plainly = (operation: string) => [call(operation)[1], call(operation)[0]] as const;
+
+test('a step that names one of the accounts is told, unless its event is known to be of that one', async () => {
+  const [one, ...more] = await found(apart(plainly('getOrder')));
+  expect(more).toEqual([]);
+  expect(one).toMatchObject({
+    code: 'call-over-one-account',
+    severity: 'warning',
+    message: '`shop.getOrder` goes over `shop`, and the event may have come over `shop-us`',
+    fix: expect.stringContaining('add `over: "${ connection }"`'),
+  });
+  const where = ['where: ${ event.total > 0 }', "where: ${ connection == 'shop' }"] as const;
+  expect(await found(apart(plainly('createCharge'), where)), 'by the trigger').toEqual([]);
+  const when = call('createParcel', "\n    when: ${ connection == 'shop' }");
+  const codes = (await found(apart(plainly('createParcel'), when))).map(({ code }) => code);
+  expect(codes, 'by the step').not.toContain('call-over-one-account');
+});
+
+test('a way back that names one of the accounts is told too', async () => {
+  const elsewhere = [
+    'compensate: { call: shop.refundCharge',
+    'compensate: { call: shop-us.refundCharge',
+  ] as const;
+  expect(await found(apart(elsewhere))).toMatchObject([
+    { code: 'call-over-one-account', fix: expect.stringContaining('write `call: shop.refundCharge`') },
+  ]);
+});
+
+test('a wait hears either account unless it says which', async () => {
+  expect(await found(apart([WAIT_OVER, WAIT]))).toMatchObject([
+    {
+      code: 'accounts-not-told-apart',
+      fix: expect.stringContaining('add `over: "${ connection }"` to the `wait`'),
+    },
+  ]);
+});
+
+test('what a step may call over a connection is granted for each that it may choose', async () => {
+  const { check } = await testWorkspace({ [CONFIG]: two(), [PIPELINE]: (text) => apart(...OVER)(text) });
+  const operations = [
+    'cancelParcel',
+    'createCharge',
+    'createParcel',
+    'findParcels',
+    'getOrder',
+    'refundCharge',
+  ];
+  for (const name of ['shop', 'shop-us'])
+    expect(check.needed.get(name)?.['order-placed']?.operations, name).toEqual(operations);
+  const plan = check.plans.get('order-placed');
+  const choice = { over: 'connection', among: ['shop', 'shop-us'] };
+  expect(plan?.steps).toContainEqual(
+    expect.objectContaining({
+      id: 'charge',
+      connection: choice,
+      compensate: expect.objectContaining({ connection: choice }),
+    }),
+  );
+  expect(plan?.steps).toContainEqual(
+    expect.objectContaining({ id: 'paid', for: expect.objectContaining({ over: 'connection' }) }),
+  );
+});
+
+test('an expression may choose among the connections of the connector, and no others', async () => {
+  const over = (text: string) =>
+    found(apart([call('getOrder')[1], call('getOrder', `\n    over: "\${ ${text} }"`)[1]]));
+  expect(await over("event.currency == 'EUR' ? 'shop' : 'shop-us'")).toEqual([]);
+  expect(await over('event.orderId')).toMatchObject([
+    {
+      code: 'over-unknown',
+      message: expect.stringContaining('any text'),
+      fix: expect.stringContaining('shop-us, shop'),
+    },
+  ]);
+  expect(await over("event.currency == 'EUR' ? 'shop' : 'news'")).toMatchObject([
+    { code: 'over-unknown', message: '`over` may be `news`, which is no connection of connector `shop`' },
+  ]);
+  expect(await over("event.currency == 'EUR' ? 'shop' : null")).toMatchObject([{ severity: 'error' }]);
+});
+
+/** The account of the workspace under a name that is not its connector's. */
+const [EU_CALLS, EU_CONFIG] = [
+  swap('compensate: { call: shop.', 'compensate: { call: shop-eu.'),
+  (text: string) => two()(text).replace(/^ {2}shop:$/m, '  shop-eu:'),
+];
+
+test('a connector with accounts of other names is told of them, and how a call takes one', async () => {
+  const call = { [CONFIG]: EU_CONFIG };
+  const untold = await found(apart(plainly('getOrder')), call);
+  expect(untold.filter(({ code }) => code === 'unknown-connection')).toMatchObject([
+    {
+      message: 'connector `shop` has no connection of that name; its connections are `shop-us` and `shop-eu`',
+      fix: 'add `over: "${ connection }"` to the step: the connection that the event came over; or name one: `shop-us.getOrder`, `shop-eu.getOrder`',
+    },
+  ]);
+  const named = swaps(
+    [call_('getOrder'), 'call: shop-eu.getOrder\n'],
+    [call_('createCharge'), 'call: shop-eu.createCharge\n'],
+  );
+  const undone = await found((text) => named(apart()(text)), call);
+  expect(undone.filter(({ code }) => code === 'unknown-connection')).toMatchObject([
+    { fix: 'name one: `shop-us.refundCharge`, `shop-eu.refundCharge`' },
+  ]);
+  const both = await found((text) => EU_CALLS(named(apart()(text))), call);
+  expect(both.map(({ code }) => code)).not.toContain('unknown-connection');
+});
+
+/** The charge of the event's account is read again, over what is given here. */
+const reread = (over: string, chargeId = 'steps.charge.id') =>
+  apart([
+    '  - id: pace\n',
+    `  - id: again\n${over}    with: { chargeId: '\${ ${chargeId} }' }\n  - id: pace\n`,
+  ]);
+const OTHER = `    call: shop.getCharge\n    over: "\${ connection == 'shop' ? 'shop-us' : 'shop' }"\n`;
+
+test('an id that one account gave and another is sent is told', async () => {
+  const crossed = async (change: Change) =>
+    (await found(change)).filter(({ code }) => code === 'id-of-another-account');
+  expect(await crossed(reread(OTHER))).toMatchObject([
+    {
+      severity: 'warning',
+      message:
+        "`steps.charge.id` is an id that `charge` was given over `connection`, and `again` sends it over `connection == 'shop' ? 'shop-us' : 'shop'`",
+      fix: expect.stringContaining('`over: "${ connection }"`'),
+    },
+  ]);
+  const named = reread("    call: shop-us.getCharge\n    when: ${ connection == 'shop' }\n");
+  expect(await crossed(named), 'by the name of the connection').toHaveLength(1);
+});
+
+test('an id is sent to its own account in other words too', async () => {
+  const codes = async (change: Change) => (await found(change)).map(({ code }) => code);
+  for (const [why, change] of [
+    ['the same choice', reread('    call: shop.getCharge\n    over: ${ connection }\n')],
+    [
+      'one that is known here',
+      reread("    call: shop.getCharge\n    over: ${ connection }\n    when: ${ connection == 'shop' }\n"),
+    ],
+    ['by its name', reread("    call: shop.getCharge\n    when: ${ connection == 'shop' }\n")],
+    ['an id of the event', reread(OTHER, 'event.orderId')],
+    ['no id alone', reread(OTHER, "steps.charge.id + '-copy'")],
+  ] as const)
+    expect(await codes(change), why).not.toContain('id-of-another-account');
+});
+
+test('with `over`, a call begins with the connector', async () => {
+  expect(await found(apart(['call: shop.getOrder', 'call: shop-us.getOrder']))).toMatchObject([
+    { code: 'unknown-connector', fix: expect.stringContaining('write `shop.getOrder`') },
+  ]);
+});
+
+test('a pipeline that is run takes the name as its input', async () => {
+  const given = swaps(
+    ['required: [reference, to]', 'required: [reference, to, account]'],
+    ['to: { type: string } }', 'to: { type: string }, account: { enum: [shop, shop-us] } }'],
+    ["key: 'ship:${ event", "key: '${ event.account }:${ event"],
+    ['call: shop.createParcel\n', 'call: shop.createParcel\n    over: ${ event.account }\n'],
+  );
+  const RUN = `  - id: shipped
+    run: { pipeline: ship, with: { reference: 'x:\${ event.orderId }', to: x, account: '\${ connection }' } }
+`;
+  const runs = apart(
+    ['  - id: paid\n', `${RUN}  - id: paid\n`],
+    ['metrics:\n', 'metrics:\n  shipped: { when: "${ steps.shipped.parcel != \'\' }" }\n'],
+  );
+  expect(await found(runs, { [CHILD]: given(childPipeline) })).toEqual([]);
+  const asking = given(childPipeline).replace('over: ${ event.account }', 'over: ${ connection }');
+  expect(await found(runs, { [CHILD]: asking })).toMatchObject([
+    { code: 'connection-absent', file: CHILD, fix: expect.stringContaining('enum') },
+  ]);
+});

@@ -171,7 +171,8 @@ export class MemoryEngine implements Engine {
     also: (run: StoredRun) => void,
   ): Promise<void> {
     const source = `pipeline:${from.pipeline}`;
-    const found = draftsFor({ event, deliveryId, source, ...parts }, this.#activePlans());
+    // What no longer fits those who hear it is theirs to mend, and is held until then.
+    const found = draftsFor({ event, deliveryId, source, ...parts }, this.#activePlans(), 'quarantine');
     if (!found.ok) throw new Error(found.failure.message);
     await this.commit((disk) => {
       also(disk.runs[from.seq]!);

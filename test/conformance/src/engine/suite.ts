@@ -354,6 +354,31 @@ function suite(storage: () => EngineStorage): void {
     });
   });
 
+  describe('what is emitted and no longer fits', () => {
+    test('is held with an owner for the plan in force that it does not fit, and the run that emitted it goes on', async () => {
+      const { events } = planFor({ steps: [] });
+      const parcelled = { type: 'object', required: ['parcel'] } as const;
+      const tell = step('emit', 'shipped', {
+        event: 'shop.shipped',
+        with: { object: { id: { expression: 'event.id' } } },
+      });
+      await open(
+        { steps: [tell, undoable('one')] },
+        {
+          pipeline: 'shipping',
+          trigger: { event: 'shop.shipped' },
+          events: { ...events, 'shop.shipped': { ...events['shop.shipped']!, payload: parcelled } },
+          steps: [undoable('label')],
+        },
+      );
+      const emitting = await world.order({ id: 'a' });
+      await world.settle();
+      expect(world.state(emitting)).toBe('succeeded');
+      expect(world.engine.runs({ pipeline: 'shipping' })).toMatchObject([{ state: 'failed' }]);
+      expect(world.target.count('create'), 'no label').toBe(1);
+    });
+  });
+
   describe('order by key', () => {
     test('one run of a key at a time, in order of arrival; other keys go beside it', async () => {
       await open({ identity: ordered, steps: [undoable('one'), pause, undoable('two')] });

@@ -539,6 +539,10 @@ export const runtimeCases = {
     fires: async (open) => order(await open(keyed), { id: '7' }, undefined, ''),
     silent: async (open) => order(await open(keyed), { id: '7' }, undefined, 'd7'),
   },
+  EVENT_SOURCE_RESERVED: {
+    fires: async (open) => order(await open(keyed), { id: '7' }, undefined, 'd7', 'manual:ana'),
+    silent: async (open) => order(await open(keyed), { id: '7' }, undefined, 'd7', 'manuals/ana'),
+  },
   EVENT_PAYLOAD_INVALID: {
     fires: async (open) => order(await open(keyed), { id: 7 }),
     silent: async (open) => order(await open(keyed), { id: '7' }),
@@ -835,8 +839,9 @@ async function order(
   payload: Json = { id: 'a' },
   headers: JsonObject = {},
   deliveryId: string = `d${bench.entries.length}`,
+  source = 'shop',
 ): Promise<readonly string[]> {
-  const event = { event: 'shop.ordered', payload, headers, deliveryId, source: 'shop' };
+  const event = { event: 'shop.ordered', payload, headers, deliveryId, source };
   const result = await bench.runtime.accept(event);
   return result.ok ? [] : [result.failure.code];
 }

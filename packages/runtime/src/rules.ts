@@ -353,6 +353,12 @@ export const runtimeRules = {
     why: 'A pipeline was checked against the contract: what violates it could do anything.',
     fix: 'Have the sender correct the field that the pointer names, or change the contract first.',
   },
+  EVENT_SOURCE_RESERVED: {
+    severity: 'error',
+    title: 'an event says that it began here',
+    why: 'By its source the runtime knows who started a run, and keeps them from approving it: whoever could say it could be somebody else, or take the place of what a pipeline emits.',
+    fix: 'Give `accept` as source the connection that the event came over, and start a pipeline by hand with `trigger`.',
+  },
   TRIGGER_INPUT_INVALID: {
     severity: 'error',
     title: 'the input of a manual trigger does not fit what the pipeline declares',

@@ -269,6 +269,45 @@ describe('not everybody may approve:', () => {
     expect(await decide(asked[0]!.runId, 'approve', 'ben')).toEqual({ ok: true });
   });
 
+  test('an event from outside names nobody, whatever trace it brings', async () => {
+    const gated = planFor({ steps: [approve('consent', { except: { requester: true } })] });
+    const byHand = planFor({
+      pipeline: 'by-hand',
+      trigger: { manual: true, input: { type: 'object' } },
+      steps: [call('create', 'acme.create')],
+    });
+    bench = await openBench(gated, byHand);
+    const started = await bench.runtime.trigger('by-hand', { id: 'a' }, 'ana');
+    await bench.runtime.idle();
+    const { runId } = (started as Extract<typeof started, { ok: true }>).runs[0]!;
+    const ours = bench.target.calls[0]!.request.traceparent!;
+    const asId = runId.padEnd(32, '0');
+    for (const [deliveryId, traceparent] of Object.entries({
+      ours,
+      byId: `00-${asId}-00f067aa0ba902b7-01`,
+      plain: runId,
+    })) {
+      const event = { event: 'shop.ordered', payload: { id: deliveryId }, deliveryId, source: 'shop' };
+      expect(await bench.runtime.accept({ ...event, traceparent })).toMatchObject({ ok: true });
+    }
+    await bench.runtime.idle();
+    const asked = bench.runtime.approvals();
+    expect(asked).toHaveLength(3);
+    for (const one of asked) expect(one).not.toHaveProperty('except');
+  });
+
+  test.each(['manual:ana', 'pipeline:by-hand', 'quarantine:manual:ana'])(
+    'nobody outside can say that an event is from %s',
+    async (source) => {
+      bench = await openBench(planFor({ steps: [approve('consent', { except: { requester: true } })] }));
+      const event = { event: 'shop.ordered', payload: { id: 'a' }, deliveryId: 'd1', source };
+      expect(await bench.runtime.accept(event)).toMatchObject({
+        ok: false,
+        failure: { class: 'validation', code: 'EVENT_SOURCE_RESERVED' },
+      });
+    },
+  );
+
   test('nobody is the requester where an event started it', async () => {
     const runId = await ordered({ steps: [approve('consent', { except: { requester: true } })] });
     expect(bench.runtime.approvals()[0]).not.toHaveProperty('except');

@@ -1,5 +1,6 @@
 import type { PipelineCode } from './rules.ts';
 import {
+  CHILD,
   CONFIG,
   CONNECTOR,
   CONTRACT,
@@ -293,6 +294,25 @@ ${members}
 `;
 const newsConnection = (text: string): string =>
   `${text}  news: { connector: news, baseUrl: 'env:NEWS_URL' }\n`;
+/** A person starts what publishes the news, and cannot approve what they start. */
+const requested = (isSentToo: boolean): Edits => ({
+  [PIPELINE]: null,
+  [SECOND]: secondPipeline(
+    '  - { id: again, approve: { by: finance, within: 4h, onExpiry: reject, show: none, except: [requester] } }',
+  ),
+  [CHILD]: childPipeline.replace(
+    'steps:\n',
+    "steps:\n  - { id: tell, emit: news.orderShipped, with: { orderId: '${ event.reference }', parcelId: p } }\n",
+  ),
+  ...(isSentToo && { [NEWS_CONNECTOR]: newsConnector('sources: { orderShipped: {} }') }),
+  [CONFIG]: (text) =>
+    (isSentToo ? newsConnection : String)(
+      swap(
+        'kind: Workspace',
+        "kind: Workspace\nserver: { operators: [{ name: ada, role: operator, token: 'env:ONE' }, { name: finn, role: approver, teams: [finance], token: 'env:TWO' }] }",
+      )(text),
+    ),
+});
 /** News come by the clock. */
 const scheduled = (cron: string): Edits => ({
   [NEWS_CONNECTOR]: newsConnector(
@@ -1013,6 +1033,11 @@ export const ruleCases = {
     },
     on: 'requester',
     silent: { ...pipeline('  - id: charge\n', `${SECOND_APPROVAL}  - id: charge\n`), ...TWO_OPERATORS },
+  },
+  'approval-requester-avoidable': {
+    fires: requested(true),
+    on: 'requester',
+    silent: requested(false),
   },
   'roles-missing': {
     fires: pipelineSwaps(['recover: 4h }', 'recover: 4h, roles: { logic: sales, triage: sales } }'], high()),

@@ -193,4 +193,5 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'manifest-transport-unfit': 'about connectors',
   'manifest-auth-unlike-contract': 'about connectors',
   'manifest-event-goes-round': 'about connectors',
+  'approval-requester-avoidable': 'about three pipelines, and a connection',
 };

@@ -727,6 +727,16 @@ export const proofsRules = {
       good: 'trigger: { manual: { input: … } }\nsteps: [{ id: approval, approve: { by: finance, except: [requester], … } }]',
     },
   },
+  'approval-requester-avoidable': {
+    severity: 'warning',
+    title: 'whoever sends an event from outside is the requester of no approval',
+    why: 'An approval is kept from who started the run. What somebody sends over a connection was started by nobody here, whatever its headers say, and under the business key of what a person means to start it comes first: whoever can send it approves it as well.',
+    fix: 'let what persons start publish an event of its own, which no connection takes in',
+    example: {
+      bad: 'trigger: { event: shop.refundAsked }   # emitted by a `manual` pipeline, and a webhook of the shop\nsteps: [{ id: approval, approve: { by: finance, except: [requester], … } }]',
+      good: 'trigger: { event: desk.refundAsked }   # emitted by a `manual` pipeline alone\nsteps: [{ id: approval, approve: { by: finance, except: [requester], … } }]',
+    },
+  },
   'approval-missing': {
     severity: 'error',
     title: 'a high-impact effect without approval',

@@ -91,3 +91,37 @@ test('a requester is there where a chain of pipelines leads from one that a pers
   const byHand = { [CHILD]: childPipeline.replace('steps:\n', `steps:\n${told}`) };
   expect(await excepts(byHand)).toEqual([]);
 });
+
+test('of what somebody sends from outside nobody is the requester, which is told also further down the chain', async () => {
+  const gate =
+    '{ id: again, approve: { by: finance, within: 4h, onExpiry: reject, show: none, except: [requester] } }';
+  const told =
+    "  - { id: tell, emit: news.orderShipped, with: { orderId: '${ event.reference }', parcelId: p, version: 1 } }\n";
+  const comesIn = (text: string): string => `${text}  news: { connector: news, baseUrl: 'env:NEWS_URL' }\n`;
+  const avoidable = async (config: (text: string) => string) => {
+    const { diagnostics } = await testWorkspace({
+      'pipelines/parcel-left.pipeline.yaml': secondPipeline(`  - ${gate}`),
+      [CHILD]: childPipeline.replace('steps:\n', `steps:\n${told}`),
+      'connectors/news/connector.yaml': NEWS_CONNECTOR,
+      [CONFIG]: (text) =>
+        config(swap('kind: Workspace', `kind: Workspace\nserver: { operators: [${FINN}, ${PAT}] }`)(text)),
+    });
+    return diagnostics
+      .filter(({ code }) => code.startsWith('approval-'))
+      .map(({ code, message }) => `${code}: ${message}`);
+  };
+  expect(await avoidable((text) => text), 'sent by another pipeline').toEqual([
+    'approval-requester-avoidable: `shop.orderPlaced` starts `order-placed`, which leads to this pipeline, and it comes in over `shop` too: of one that comes so nobody is the requester',
+  ]);
+  expect(await avoidable(comesIn), 'sent as it is').toEqual([
+    'approval-requester-avoidable: `news.orderShipped` starts this pipeline, and it comes in over `news` too: of one that comes so nobody is the requester',
+  ]);
+});
+
+const NEWS_CONNECTOR = `apiVersion: tenon/v1
+kind: Connector
+metadata: { name: news, version: 1.0.0, owner: sales }
+contract: news
+transport: bus
+sources: { orderShipped: {} }
+`;

@@ -72,26 +72,65 @@ export function requestersOf({ spec }: PipelineModel): readonly Location[] {
   );
 }
 
-/** Of a pipeline that an event starts a person is the requester where a chain of pipelines that publish or run leads to it from one that persons start. */
+/**
+ * Of a pipeline that an event starts a person is the requester where a chain of pipelines that publish or run leads to it from one that persons
+ * start; and nobody is, where such a chain begins with what somebody else sends.
+ */
 export function checkRequesters(pipelines: readonly PipelineFacts[]): Diagnostic[] {
-  const begun = new Set(pipelines.filter(({ isManual }) => isManual));
-  for (const { causes, runs } of begun)
+  const begun = ledTo(
+    pipelines,
+    pipelines.filter(({ isManual }) => isManual),
+  );
+  const sent = ledTo(
+    pipelines,
+    pipelines.filter(({ comesOver }) => comesOver),
+  );
+  return pipelines.flatMap((one) =>
+    (one.requesters ?? []).flatMap((at) => {
+      if (!begun.has(one)) return [nobodyRequests(one, at)];
+      const from = sent.get(one);
+      return from === undefined ? [] : [requesterAvoidable(one, from, at)];
+    }),
+  );
+}
+
+/** The pipelines that chains of publishing and running lead to, these among them, each with the one that its chain begins with. */
+function ledTo(
+  pipelines: readonly PipelineFacts[],
+  first: readonly PipelineFacts[],
+): ReadonlyMap<PipelineFacts, PipelineFacts> {
+  const led = new Map(first.map((one) => [one, one]));
+  for (const [{ causes, runs }, from] of led)
     for (const to of pipelines) {
       const isTold = causes.some(({ event, isEmitted }) => isEmitted && event === to.trigger?.event);
-      if (isTold || runs.some(({ pipeline }) => pipeline === to.pipeline)) begun.add(to);
+      if ((isTold || runs.some(({ pipeline }) => pipeline === to.pipeline)) && !led.has(to))
+        led.set(to, from);
     }
-  return pipelines.flatMap((one) =>
-    begun.has(one)
-      ? []
-      : (one.requesters ?? []).map((at) =>
-          diagnostic('approval-excepts-nobody', {
-            message: `\`${one.trigger?.event ?? 'an event'}\` starts this pipeline, and nothing that a person starts publishes it, so nobody is the requester`,
-            at,
-            subject: `${one.pipeline} ${REQUESTER}`,
-            fix: 'take it away; a person starts `manual` pipelines, what those run, and what begins with an event that they publish',
-          }),
-        ),
-  );
+  return led;
+}
+
+function nobodyRequests({ pipeline, trigger }: PipelineFacts, at: Location): Diagnostic {
+  return diagnostic('approval-excepts-nobody', {
+    message: `\`${trigger?.event ?? 'an event'}\` starts this pipeline, and nothing that a person starts publishes it, so nobody is the requester`,
+    at,
+    subject: `${pipeline} ${REQUESTER}`,
+    fix: 'take it away; a person starts `manual` pipelines, what those run, and what begins with an event that they publish',
+  });
+}
+
+function requesterAvoidable({ pipeline }: PipelineFacts, from: PipelineFacts, at: Location): Diagnostic {
+  const { trigger, comesOver = [] } = from;
+  const over = comesOver.map((name) => `\`${name}\``).join(', ');
+  const begins =
+    from.pipeline === pipeline
+      ? 'starts this pipeline'
+      : `starts \`${from.pipeline}\`, which leads to this pipeline`;
+  return diagnostic('approval-requester-avoidable', {
+    message: `\`${trigger?.event ?? 'an event'}\` ${begins}, and it comes in over ${over} too: of one that comes so nobody is the requester`,
+    at,
+    subject: `${pipeline} ${REQUESTER}`,
+    ...(trigger && { related: [{ ...trigger.at, message: `\`${trigger.event}\` is heard here` }] }),
+  });
 }
 
 function checkSilence({ id, count, except, onExpiry, at }: ApproveSpec): Diagnostic[] {

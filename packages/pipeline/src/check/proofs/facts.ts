@@ -2,6 +2,7 @@ import { isObject, type Location } from '@tenon/model';
 import { allSteps, innerSteps, type StepSpec, type Tier } from '../../spec/pipeline-spec.ts';
 import type { ResolvedCall, ResolvedEvent } from '../catalog.ts';
 import type { DataCheck } from '../data/data.ts';
+import { incomingOver } from '../data/incoming.ts';
 import { effectsOf, ownerOf, type PipelineModel } from '../model.ts';
 import { requestersOf } from './approvals.ts';
 import { calledOver } from './called-over.ts';
@@ -24,6 +25,8 @@ export interface PipelineFacts {
   readonly isManual?: true;
   /** Where its approvals keep out who started it, though an event does. */
   readonly requesters?: readonly Location[];
+  /** Connections over which the event comes in that starts it; absent where there are none. */
+  readonly comesOver?: readonly string[];
   /** Where it reads over which connection that event came. */
   readonly connectionRead?: Location;
   readonly causes: readonly Cause[];
@@ -123,6 +126,7 @@ export function factsOf(model: PipelineModel, data: DataCheck): PipelineFacts {
   );
   const unapproved = unapprovedOf(model);
   const requesters = requestersOf(model);
+  const comesOver = trigger && model.trigger ? incomingOver(model.trigger, model.catalog.workspace) : [];
   const { tier, limits, slo } = spec;
   // What a repair starts is started by a person's word, as a run of its own.
   if (spec.reconciliation)
@@ -166,6 +170,7 @@ export function factsOf(model: PipelineModel, data: DataCheck): PipelineFacts {
     ...(trigger && { trigger }),
     ...(spec.trigger?.kind === 'manual' && { isManual: true as const }),
     ...(requesters.length > 0 && { requesters }),
+    ...(comesOver.length > 0 && { comesOver }),
     ...(connectionRead && { connectionRead }),
     causes: causesOf(model, order),
     waits,

@@ -45,6 +45,8 @@ import type { GetMetricsInput, GetMetricsResult, GetMetricsStreamBodies, GetMetr
 import type { ListSwitchesInput, ListSwitchesResult } from './operations/list-switches.js';
 import type { SetSwitchInput, SetSwitchResult } from './operations/set-switch.js';
 import type { LiftSwitchInput, LiftSwitchResult } from './operations/lift-switch.js';
+import type { ListDrillsInput, ListDrillsResult } from './operations/list-drills.js';
+import type { RecordDrillInput, RecordDrillResult } from './operations/record-drill.js';
 
 /** The operations of operations, over one connection. A failed call is a value, never a rejection. */
 export interface OperationsAdapter {
@@ -344,6 +346,18 @@ export interface OperationsAdapter {
    * `POST /v1/switches/lift` · effect: create · idempotency: none · refused: conflict
    */
   liftSwitch(input: LiftSwitchInput, options?: CallOptions): Promise<LiftSwitchResult>;
+  /**
+   * What is drilled where it runs, when it was last, and what is due
+   *
+   * `GET /v1/drills` · effect: read · idempotency: natural
+   */
+  listDrills(input?: ListDrillsInput, options?: CallOptions): Promise<ListDrillsResult>;
+  /**
+   * Enter in the ledger what came of a drill that people held, or that a command measured
+   *
+   * `POST /v1/drills` · effect: create · idempotency: none · refused: conflict, notFound
+   */
+  recordDrill(input: RecordDrillInput, options?: CallOptions): Promise<RecordDrillResult>;
 }
 
 export declare function createOperations(transport: Transport): OperationsAdapter;

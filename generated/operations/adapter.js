@@ -95,5 +95,9 @@ export function createOperations(transport) {
       (await import('./operations/set-switch.js')).setSwitch(transport, input, options),
     liftSwitch: async (input, options) =>
       (await import('./operations/lift-switch.js')).liftSwitch(transport, input, options),
+    listDrills: async (input = {}, options) =>
+      (await import('./operations/list-drills.js')).listDrills(transport, input, options),
+    recordDrill: async (input, options) =>
+      (await import('./operations/record-drill.js')).recordDrill(transport, input, options),
   };
 }

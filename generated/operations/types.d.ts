@@ -698,6 +698,75 @@ export interface Schemas {
         /** @description All has gone out, and none of it is under way; whether it ended well, `standing` says */
         isDone: boolean;
     };
+    /** @description `restore` is of the whole database, `rotation` of a connection, the others of a pipeline. `walkthrough`: the people who would be called walk through the places where somebody is needed. */
+    DrillKind: "killSwitch" | "flag" | "rotation" | "replay" | "restore" | "walkthrough";
+    /** @description `inconclusive`: there was nothing to judge by. It counts as no drill. */
+    DrillVerdict: "passed" | "failed" | "inconclusive";
+    DrillRequest: {
+        kind: Schemas["DrillKind"];
+        pipeline?: string;
+        connection?: string;
+        verdict: Schemas["DrillVerdict"];
+        /** @description Default: when it ended */
+        startedAtMs?: number;
+        /** @description Not in the future; default: now */
+        endedAtMs?: number;
+        /** @description Why it has not passed; stays for ever, in clear */
+        findings?: string[];
+        /** @description What was measured, by name with its unit last */
+        figures?: {
+            [key: string]: number;
+        };
+        /** @description Teams and roles that took part */
+        people?: string[];
+    };
+    DrillResult: {
+        id: string;
+        kind: Schemas["DrillKind"];
+        pipeline?: string;
+        connection?: string;
+        verdict: Schemas["DrillVerdict"];
+        /**
+         * @description The runtime by its ledger, a command by what it measured, or a person
+         * @enum {unknown}
+         */
+        judgedBy: "runtime" | "command" | "person";
+        startedAtMs: number;
+        endedAtMs: number;
+        actor: string;
+        reason: string;
+        /** @description Why it has not passed */
+        findings: string[];
+        figures: {
+            [key: string]: number;
+        };
+        people?: string[];
+    };
+    /** @description A drill that a pipeline asks for by its `drills`, for what it has */
+    DueDrill: {
+        kind: Schemas["DrillKind"];
+        pipeline: string;
+        /** @description Whose credential is to be rotated */
+        connection?: string;
+        everyMs: number;
+        /** @description The last that was judged */
+        last?: {
+            id: string;
+            verdict: Schemas["DrillVerdict"];
+            endedAtMs: number;
+            actor: string;
+        };
+        lastPassedAtMs?: number;
+        /** @description At once after one that failed */
+        dueAtMs: number;
+        isOverdue: boolean;
+    };
+    DrillReport: {
+        atMs: number;
+        due: Schemas["DueDrill"][];
+        /** @description The newest first; the ledger has all of them */
+        results: Schemas["DrillResult"][];
+    };
     SwitchRequest: {
         /** @enum {unknown} */
         kind: "kill";
@@ -771,7 +840,7 @@ export interface Schemas {
         /** @description Alarms that were given and are not over */
         alarms: {
             /** @enum {unknown} */
-            alarm: "deadLetters" | "inDoubt" | "flagExpired" | "intakeClosed" | "checkpointFailed" | "secretUse" | "recordsDiffer" | "reconciliationFailed";
+            alarm: "deadLetters" | "inDoubt" | "flagExpired" | "intakeClosed" | "checkpointFailed" | "secretUse" | "recordsDiffer" | "reconciliationFailed" | "drillOverdue";
             sinceMs: number;
             /** @description For whoever is woken by it */
             message: string;
@@ -874,6 +943,8 @@ export interface Schemas {
             /** @description More differs than may, or it could not be compared */
             isAboveAlarm?: boolean;
         }[];
+        /** @description What pipelines ask to have drilled */
+        drills: Schemas["DueDrill"][];
         /** @description By state, counted to 100,000 */
         runs: {
             [key: string]: number;
@@ -1708,6 +1779,35 @@ export interface Operations {
             conflict: {
                 /** @enum {unknown} */
                 status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+        };
+    };
+    listDrills: {
+        input: Record<string, unknown>;
+        results: {
+            200: Schemas["DrillReport"];
+        };
+    };
+    recordDrill: {
+        input: {
+            body: {
+                drill: Schemas["DrillRequest"];
+                reason: Schemas["Reason"];
+            };
+        };
+        results: {
+            201: Schemas["DrillResult"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
                 body: Schemas["Problem"];
             };
         };

@@ -99,6 +99,11 @@ const ASKED: Readonly<Record<string, Line>> = {
       '/v1/switches': { ...switched, kind: 'flag', keys: [], events: [], share: 0.1, expiresAtMs: 0 },
     },
   },
+  'drill ls': { line: '', answers: { '/v1/drills': { atMs: 0, due: [], results: [] } } },
+  'drill record': {
+    line: `walkthrough --pipeline orders --verdict passed ${why}`,
+    answers: { '/v1/drills': { id: 'd1', kind: 'walkthrough', verdict: 'passed', endedAtMs: 0 } },
+  },
   'switches lift': { line: `kill/everything ${why}` },
   erase: {
     line: `--subject a ${why}`,

@@ -41,12 +41,14 @@ test('whose event it is, is in the plan, and is no place for classed data', asyn
   expect(diagnostics.map(({ code }) => code)).toEqual(['classed-data-in-key']);
 });
 
-test('a review and drills change the plan only by its source', async () => {
+test('a review changes the plan only by its source, and how often it is drilled is in the plan', async () => {
   const rounds = swap(
     'tier: medium',
     'tier: medium\nreview: { by: finance, every: 30d }\ndrills: { every: 30d }',
   );
-  expect(Object.keys(await plan({ [PIPELINE]: rounds }))).toEqual(Object.keys(await plan()));
+  const { drills, ...rest } = await plan({ [PIPELINE]: rounds });
+  expect(drills).toEqual({ everyMs: 30 * 86_400_000 });
+  expect(Object.keys(rest)).toEqual(Object.keys(await plan()));
 });
 
 test('data is kept for the shortest time that a contract sets for a class that it holds', async () => {

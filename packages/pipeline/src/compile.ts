@@ -94,6 +94,7 @@ export function compilePipeline(
     onFailure: onFailure.value,
     ...(spec.slo?.objective !== undefined &&
       spec.slo.within && { slo: { objective: spec.slo.objective, withinMs: spec.slo.within.value } }),
+    ...(spec.drills?.every && { drills: { everyMs: spec.drills.every.value } }),
     metrics: Object.fromEntries(
       spec.metrics.map(({ name, when, value }) => [
         name.value,

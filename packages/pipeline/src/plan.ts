@@ -36,6 +36,8 @@ export interface Plan {
   readonly output?: { readonly schema: JsonSchema; readonly value: ValueTemplate };
   readonly onFailure: 'compensate' | 'forward' | 'hold';
   readonly slo?: { readonly objective: number; readonly withinMs: number };
+  /** How often what guards it, and the people who would be called, are drilled. */
+  readonly drills?: { readonly everyMs: number };
   readonly metrics: Readonly<Record<string, { readonly when?: string; readonly value?: string }>>;
   /** By `connector.operation`: all that steps, compensations and probes call. */
   readonly operations: Readonly<Record<string, OperationPlan>>;

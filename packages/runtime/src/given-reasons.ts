@@ -20,6 +20,7 @@ export const REASON_AT = {
   applyRepair: 2,
   setSwitch: 2,
   liftSwitch: 2,
+  recordDrill: 2,
   recheck: 2,
   erase: 2,
   rewrapKeys: 1,

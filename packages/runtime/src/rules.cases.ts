@@ -381,6 +381,22 @@ export const runtimeCases = {
     fires: (open) => parented(open, { isActivated: false }),
     silent: (open) => parented(open),
   },
+  DRILL_SUBJECT_UNKNOWN: {
+    fires: async (open) => refusalOf(await recorded(await open(keyed), { pipeline: 'order' })),
+    silent: async (open) => refusalOf(await recorded(await open(keyed), { pipeline: 'orders' })),
+  },
+  DRILL_TIME_INVALID: {
+    fires: async (open) => {
+      const bench = await open(keyed);
+      const endedAtMs = bench.clock.now() + 3_600_000;
+      return refusalOf(await recorded(bench, { pipeline: 'orders', endedAtMs }));
+    },
+    silent: async (open) => {
+      const bench = await open(keyed);
+      const endedAtMs = bench.clock.now() - 3_600_000;
+      return refusalOf(await recorded(bench, { pipeline: 'orders', endedAtMs }));
+    },
+  },
   SWITCH_NOT_SET: {
     fires: async (open) => {
       const { runtime } = await open(keyed);
@@ -1118,6 +1134,13 @@ async function applied(
   if (!dry.ok) throw new Error(dry.message);
   await bench.pass(afterMs);
   return refusalOf(await bench.runtime.applyReplay(tokenOf(dry.report.token), 'ana', 'because'));
+}
+
+function recorded(
+  { runtime }: Bench,
+  drill: { readonly pipeline: string; readonly endedAtMs?: number },
+): ReturnType<Bench['runtime']['recordDrill']> {
+  return runtime.recordDrill({ kind: 'walkthrough', verdict: 'passed', ...drill }, 'ana', 'ticket 1');
 }
 
 function refusalOf(result: { readonly ok: true } | { readonly ok: false; readonly code: string }): string[] {

@@ -311,6 +311,18 @@ export const runtimeRules = {
     why: 'It was lifted before, or its id is misspelt.',
     fix: 'See `tenon switches` for those that are set.',
   },
+  DRILL_SUBJECT_UNKNOWN: {
+    severity: 'error',
+    title: 'a drill is of nothing that there is',
+    why: 'Recorded under a name that is misspelt, it would leave the pipeline that it was of overdue.',
+    fix: 'Name a pipeline (kill switch, flag, replay, walkthrough), a connection (rotation), or neither (restore): `tenon drill ls` lists them.',
+  },
+  DRILL_TIME_INVALID: {
+    severity: 'error',
+    title: 'a drill is said to have been at a time at which it cannot have been',
+    why: 'What is due next is counted from the end of the last drill: one in the future would put it off.',
+    fix: 'Give the moment at which it ended (`--at`), which is not later than now.',
+  },
   REGION_NOT_CLEARED: {
     severity: 'error',
     title: 'personal data was about to leave its region',

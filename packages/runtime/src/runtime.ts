@@ -1,6 +1,7 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
 import type { CancelFilter, CancellationResult, CancelledResult } from './api/cancellations.ts';
+import type { DrillReport, DrillRequest, DrillResult } from './api/drills.ts';
 import type {
   AcceptResult,
   EventHearers,
@@ -45,6 +46,7 @@ import type { SecretUser } from './secret-audit.ts';
 import type { Switch, SwitchRequest } from './switches.ts';
 
 export type * from './api/cancellations.ts';
+export type * from './api/drills.ts';
 export type * from './api/events.ts';
 export type * from './api/flow.ts';
 export type * from './api/open-work.ts';
@@ -213,6 +215,11 @@ export interface Runtime {
   /** Takes a switch away: what it held goes on, in order. */
   liftSwitch(id: string, actor: string, reason: string): Promise<ActionResult>;
 
+  /** What is drilled, when it was last, and what is due (C130). */
+  drills(): DrillReport;
+  /** Enters what a person or a command has to say of a drill that is over. */
+  recordDrill(request: DrillRequest, actor: string, reason: string): Promise<DrillEntered>;
+
   /**
    * Holds events in quarantine against the contracts in force now, in the order in which they came; with `apply` those that
    * pass are taken in again, as far as order by key allows. What a dry run gave as `through` bounds what is acted on.
@@ -273,6 +280,10 @@ export interface LedgerReader
 export type SwitchResult =
   /** `replaced`: the earlier one for the same thing, which is in force no more. */
   | { readonly ok: true; readonly switch: Switch; readonly replaced?: Switch }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+export type DrillEntered =
+  | { readonly ok: true; readonly drill: DrillResult }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 export type ActionResult =

@@ -48,6 +48,18 @@ it('shows the flow to Prometheus, for whoever may read', async () => {
         isAboveAlarm: true,
       },
     ],
+    drills: [
+      {
+        kind: 'rotation',
+        pipeline: 'p',
+        connection: 'acme',
+        everyMs: 10_000,
+        lastPassedAtMs: 40_000,
+        dueAtMs: 50_000,
+        isOverdue: true,
+      },
+      { kind: 'restore', pipeline: 'p', everyMs: 10_000, dueAtMs: 70_000, isOverdue: false },
+    ],
     runs: { waiting: 7 },
     counts: { accepted: 9, ended: { succeeded: 8 }, retries: 6, held: 1, older: 4, overrides },
     inDoubt: [{ pipeline: 'p', count: 1, oldestMs: 45_000 }],
@@ -100,6 +112,9 @@ it('shows the flow to Prometheus, for whoever may read', async () => {
     'tenon_source_messages_total{connection="bus",from="orders",outcome="returned"} 0',
     'tenon_source_in_flight{connection="bus",from="orders"} 2',
     'tenon_source_lag{connection="bus",from="orders"} 7',
+    'tenon_drill_overdue{pipeline="p",kind="rotation",connection="acme"} 1',
+    'tenon_drill_overdue{pipeline="p",kind="restore"} 0',
+    'tenon_drill_passed_age_seconds{pipeline="p",kind="rotation",connection="acme"} 20',
     'tenon_reconciliation_age_seconds{reconciliation="agree"} 15',
   ])
     expect(lines).toContain(line);

@@ -259,6 +259,23 @@ const metrics: readonly Metric[] = [
       ),
   },
   {
+    name: 'tenon_drill_overdue',
+    type: 'gauge',
+    help: '1 for each drill that a pipeline asks for and that is overdue, 0 for one that is not',
+    samples: ({ drills }) => drills.map((drill): Sample => [drill.isOverdue ? 1 : 0, drillLabels(drill)]),
+  },
+  {
+    name: 'tenon_drill_passed_age_seconds',
+    type: 'gauge',
+    help: 'How long ago each drill that a pipeline asks for was last passed',
+    samples: ({ atMs, drills }) =>
+      drills.flatMap(({ lastPassedAtMs, ...drill }): Sample[] =>
+        lastPassedAtMs === undefined
+          ? []
+          : [[Math.max(0, atMs - lastPassedAtMs) / 1_000, drillLabels(drill)]],
+      ),
+  },
+  {
     name: 'tenon_connection_breaker',
     type: 'gauge',
     help: '1 for the state that the breaker of a connection is in',
@@ -303,6 +320,14 @@ export function prometheusText(flow: Measured): string {
     ])
     .join('\n')
     .concat('\n');
+}
+
+function drillLabels({
+  pipeline,
+  kind,
+  connection,
+}: Pick<FlowReport['drills'][number], 'pipeline' | 'kind' | 'connection'>): Labels {
+  return { pipeline, kind, ...(connection !== undefined && { connection }) };
 }
 
 function isKnown(label: [string, string | undefined]): label is [string, string] {

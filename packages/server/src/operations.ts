@@ -7,6 +7,7 @@ import { Access } from './access.ts';
 import { cancellationRoutes } from './cancellations.ts';
 import { controlRoutes } from './control.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
+import { drillRoutes } from './drills.ts';
 import { eraseRoute } from './erase.ts';
 import { decidesFor, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
@@ -221,6 +222,7 @@ export const routes: readonly Route[] = [
   ...replayRoutes,
   ...reconciliationRoutes,
   ...controlRoutes,
+  ...drillRoutes,
 ];
 
 export function addOperations(

@@ -35,6 +35,7 @@ const NO_FLOW: FlowReport = {
   pipelines: [],
   connections: [],
   reconciliations: [],
+  drills: [],
   runs: {},
   counts: {
     accepted: 0,

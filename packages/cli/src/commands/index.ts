@@ -10,6 +10,7 @@ import { dataCommands } from './data.ts';
 import { diffCommand } from './diff.ts';
 import { doctorCommand } from './doctor.ts';
 import { drillCommand } from './drill.ts';
+import { drillsCommands } from './drills.ts';
 import { eraseCommand } from './erase.ts';
 import { explainCommand } from './explain.ts';
 import { generateCommand } from './generate.ts';
@@ -38,6 +39,7 @@ export const commands: readonly CommandSpec[] = [
   testCommand,
   testConnectorCommand,
   drillCommand,
+  ...drillsCommands,
   ciCommand,
   devCommand,
   serveCommand,

@@ -11,7 +11,10 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
     (await import('./test.ts')).testCommand,
     (await import('./test-connector.ts')).testConnectorCommand,
   ],
-  drill: async () => [(await import('./drill.ts')).drillCommand],
+  drill: async () => [
+    (await import('./drill.ts')).drillCommand,
+    ...(await import('./drills.ts')).drillsCommands,
+  ],
   ci: async () => [(await import('./ci.ts')).ciCommand],
   dev: async () => [(await import('./serve.ts')).devCommand],
   serve: async () => [(await import('./serve.ts')).serveCommand],

@@ -141,6 +141,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     connections: Object.fromEntries(
       Object.values(workspace.config.connections).map(({ name, connector }) => [name, connector]),
     ),
+    hasCredential: (name) => Object.keys(workspace.config.connections[name]?.credentials ?? {}).length > 0,
     regionOf: (name) => workspace.config.connections[name]?.region,
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),
     outside: (told) =>

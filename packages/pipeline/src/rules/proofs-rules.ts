@@ -680,7 +680,7 @@ export const proofsRules = {
   'drills-missing': {
     severity: 'error',
     title: 'the failure paths are never rehearsed',
-    why: 'At the high tier the way back must have been walked before it is needed: `tenon drill` shows that it is there, a drill that people know it.',
+    why: 'At the high tier the way back must have been walked before it is needed: `tenon drill` shows that it is there, a drill where it runs that it holds and that people know it.',
     fix: 'add `drills: { every: 90d }`',
     example: {
       bad: 'tier: high\n# no drills',

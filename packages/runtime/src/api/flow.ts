@@ -1,5 +1,6 @@
 import type { Failure } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
+import type { DueDrill } from './drills.ts';
 import type { DeadLetter } from './open-work.ts';
 import type { ReconciliationFlow } from './reconciliations.ts';
 import type { RunState } from './runs.ts';
@@ -25,6 +26,7 @@ export type Alarm = {
     | 'secretUse'
     | 'recordsDiffer'
     | 'reconciliationFailed'
+    | 'drillOverdue'
     | OutsideTrouble['alarm'];
   /** For whoever is woken by it. */
   readonly message: string;
@@ -92,6 +94,8 @@ export interface FlowReport {
   readonly pipelines: readonly PipelineFlow[];
   readonly connections: readonly ConnectionFlow[];
   readonly reconciliations: readonly ReconciliationFlow[];
+  /** What pipelines ask to have drilled. */
+  readonly drills: readonly DueDrill[];
   /** Runs that have not ended, or are parked, by state. Counted to 100,000. */
   readonly runs: Readonly<Partial<Record<RunState, number>>>;
   /** Since the process began. */

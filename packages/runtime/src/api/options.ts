@@ -18,6 +18,8 @@ export interface RuntimeOptions {
   readonly closedUntil?: (connection: string) => number | undefined;
   /** Where the account behind a connection is, where that is said: personal data bound to another region is not sent. */
   readonly regionOf?: (connection: string) => string | undefined;
+  /** Does a connection use a credential, which is then to be rotated in drills? Default: none does. */
+  readonly hasCredential?: (connection: string) => boolean;
   /** All that are configured, by name their connector: one over which no plan calls, as it is only taken from, can be killed as well. */
   readonly connections?: Readonly<Record<string, string>>;
   /** Free bytes of the disk that the file is on; default: as the system says. */

@@ -237,7 +237,9 @@ export interface LedgerEntry {
     /** The machine's clock was set back, so later entries may have earlier times. Of no run. */
     | 'clock'
     /** Two systems are compared, were, or are being repaired. Of no run. */
-    | 'reconciliation';
+    | 'reconciliation'
+    /** A drill is over: its verdict, what was measured, who did it and why. Of no run. */
+    | 'drill';
   readonly step?: string;
   readonly attempt?: number;
   readonly details: JsonObject;

@@ -24,6 +24,7 @@ import { FlowCounts } from './control/flow.ts';
 import { PassedTime } from './control/passed-time.ts';
 import { StandingAlarms } from './control/standing-alarms.ts';
 import { SwitchKeeper } from './control/switch-keeper.ts';
+import { DrillBook } from './drills/drill-book.ts';
 import { DISK_FREE_BYTES_MIN, DiskSpace } from './file/disk-space.ts';
 import { forLedger, systemForLedger } from './file/ledger-names.ts';
 import { LedgerWriter, type Noted, SYSTEM, subjectOf, type TimedFact } from './file/ledger-rows.ts';
@@ -85,6 +86,7 @@ export class EmbeddedEngine implements RunHost {
   /** Words of people that cancel a run and are on their way to the disk, by its number. */
   readonly #cancelling = new Map<number, number>();
   readonly alarms: StandingAlarms = new StandingAlarms(this);
+  readonly drills: DrillBook = new DrillBook(this);
   /** Why nothing can be stored until a restart. */
   failure: Error | undefined;
   isStopping = false;
@@ -374,6 +376,10 @@ export class EmbeddedEngine implements RunHost {
   /** All that are configured, by name their connector. */
   get connections(): Readonly<Record<string, string>> {
     return this.#options.connections ?? {};
+  }
+
+  get hasCredential(): (connection: string) => boolean {
+    return this.#options.hasCredential ?? (() => false);
   }
 
   /** What is wrong outside at this moment. */

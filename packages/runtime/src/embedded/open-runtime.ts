@@ -13,6 +13,7 @@ import { operations, resume } from './control/operations.ts';
 import { secretUsers } from './control/secret-book.ts';
 import { notSwitched, unknownSubject } from './control/switch-subjects.ts';
 import { keepWatch } from './control/watch.ts';
+import { recordDrill } from './drills/record-drill.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { backupTo } from './file/backup.ts';
 import { DataKeys, proveKeys } from './file/data-keys.ts';
@@ -197,6 +198,9 @@ export async function openRuntimeWith(
         ? { ok: false, code: 'SWITCH_NOT_SET', message: notSwitched(engine, id) }
         : { ok: true };
     },
+    drills: () => engine.drills.report(),
+    recordDrill: (request, actor, reason) =>
+      engine.dispatcher.busy(() => recordDrill(engine, request, actor, reason)),
     recheck: (filter, actor, reason) => engine.dispatcher.busy(() => recheck(engine, filter, actor, reason)),
     erase: (subject, actor, reason, apply) =>
       engine.dispatcher.busy(() => erase(engine, subject, actor, reason, apply)),

@@ -351,6 +351,7 @@ export interface Bench {
   onStopped?: () => void;
   /** Where the account behind a connection is. */
   regionOf?: (connection: string) => string | undefined;
+  hasCredential?: (connection: string) => boolean;
   /** Of the next start. */
   limits?: Partial<RuntimeLimits>;
   /** Of the next start: who answers for what no pipeline owns. */
@@ -457,6 +458,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       ...(bench.encryption !== undefined && { encryption: bench.encryption }),
       onProblem: (message, code) => bench.problems.push(`${code}: ${message}`),
       regionOf: (connection) => bench.regionOf?.(connection),
+      hasCredential: (connection) => bench.hasCredential?.(connection) === true,
       closedUntil: (connection) => bench.closedUntil?.(connection),
       diskFreeBytes: () => bench.diskFreeBytes?.() ?? 2 ** 40,
       clock: ownClock,

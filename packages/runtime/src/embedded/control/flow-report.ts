@@ -40,6 +40,7 @@ export function flowReport(engine: EmbeddedEngine): FlowReport {
       };
     }),
     connections: calls.flow(),
+    drills: engine.drills.due(),
     reconciliations: engine.reconciliations?.flow() ?? [],
     counts: counts.counts,
     ...counts.stored(engine.read, now),

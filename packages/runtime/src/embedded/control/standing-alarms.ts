@@ -5,6 +5,8 @@ import type { Write } from '../file/statements.ts';
 
 /** An alarm that nobody has heeded is given again. */
 const AGAIN_AFTER_MS = 4 * 3_600_000;
+/** Nobody is to be woken for a drill that may as well be done tomorrow. */
+const DRILL_AGAIN_AFTER_MS = 24 * 3_600_000;
 /** What goes over its bound and below it by turns is one alarm: it is over when it has not stood for so long. */
 const OVER_AFTER_MS = 60_000;
 /** More than that stand nowhere; of those the oldest are forgotten. */
@@ -137,7 +139,8 @@ export function answeredBy(owner: Answering | undefined): Pick<Alarm, 'owner' | 
 }
 
 function isDue({ toldAtMs, alarm }: Told, { crossed = [] }: Alarm, now: number): boolean {
-  if (Math.abs(now - toldAtMs) >= AGAIN_AFTER_MS) return true;
+  const againAfterMs = alarm.alarm === 'drillOverdue' ? DRILL_AGAIN_AFTER_MS : AGAIN_AFTER_MS;
+  if (Math.abs(now - toldAtMs) >= againAfterMs) return true;
   return crossed.some((bound) => !alarm.crossed?.includes(bound));
 }
 

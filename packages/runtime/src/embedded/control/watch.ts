@@ -18,9 +18,9 @@ const UNFINISHED = ['accepted', 'running', 'waiting', 'compensating'] as const;
 /**
  * Looks, every few seconds, for what nobody else would notice: a run that nothing will ever move (a claim without a
  * holder, a wait for nothing, a place behind nobody), which is reported and let go (C62); a run at work far past its
- * deadline; dead letters and effects in doubt that are too many or too old for their owner (C65); flags that have expired (C110); that no
- * event is taken (for want of disk at once, since nobody may be sending); checkpoints that are not kept; systems that differ; sources and
- * connections that do not answer.
+ * deadline; dead letters and effects in doubt that are too many or too old for their owner (C65); flags that have expired (C110); drills
+ * that are overdue (C130); that no event is taken (for want of disk at once, since nobody may be sending); checkpoints that are not kept;
+ * systems that differ; sources and connections that do not answer.
  */
 export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void } {
   const cursors = new Map<string, number>();
@@ -112,10 +112,12 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
 
   async function raiseAlarms(now: number): Promise<void> {
     const { alarms, checkpoints, reconciliations } = engine;
+    await engine.drills.tend();
     await alarms.stand([
       ...deadLetterAlarms(now),
       ...doubtAlarms(now),
       ...flagAlarms(now),
+      ...engine.drills.alarms(),
       ...intakeAlarm(),
       ...(reconciliations?.alarms() ?? []),
       ...outsideAlarms(),

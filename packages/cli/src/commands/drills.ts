@@ -1,0 +1,182 @@
+import type {
+  DrillKind,
+  DrillReport,
+  DrillResult,
+  DrillSubject,
+  DrillVerdict,
+  DueDrill,
+} from '@tenon/runtime';
+import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
+import { exit } from '../exit.ts';
+import { renderTable } from '../text/table.ts';
+import { parseTime, time } from '../text/utc-time.ts';
+import { filters, listing, needReason, reason, remote } from './operator-options.ts';
+import { sayDone, withRunning } from './with-client.ts';
+
+/** By the word of the command line. */
+const KINDS: Readonly<Record<string, DrillKind>> = {
+  'kill-switch': 'killSwitch',
+  flag: 'flag',
+  rotation: 'rotation',
+  replay: 'replay',
+  restore: 'restore',
+  walkthrough: 'walkthrough',
+};
+const VERDICTS: readonly DrillVerdict[] = ['passed', 'failed', 'inconclusive'];
+
+const of: Readonly<Record<string, OptionSpec>> = {
+  pipeline: { type: 'string', value: '<name>', help: 'of this pipeline' },
+  connection: { type: 'string', value: '<name>', help: 'a rotation: of this connection' },
+};
+
+/** Drills where a Tenon runs: what was held, and what is due. */
+export const drillsCommands: readonly CommandSpec[] = [
+  {
+    name: 'drill ls',
+    summary: 'What is to be drilled where it runs, when it was last, and what is overdue (exit code 3)',
+    options: {
+      ...listing,
+      pipeline: filters['pipeline']!,
+      results: { type: 'boolean', help: 'the last results instead, each with who did it and why' },
+    },
+    examples: ['tenon drill ls', 'tenon drill ls --pipeline order-paid --format json'],
+    run: withRunning(async (client, args, show) => {
+      // The shape that contracts/operations promises.
+      const report = (await client.get('/v1/drills')) as unknown as DrillReport;
+      const pipeline = args.text('pipeline');
+      const isAsked = (one: DrillSubject): boolean => pipeline === undefined || one.pipeline === pipeline;
+      const due = report.due.filter(isAsked);
+      const results = report.results.filter((one) => isAsked(one) || due.some((owed) => isOf(one, owed)));
+      const shown = { atMs: report.atMs, due, results };
+      if (args.flag('results')) show(results, (width) => resultTable(results, width));
+      else if (args.text('format') !== 'json' && due.length === 0) show([], () => '');
+      else show(shown, (width) => dueTable(due, width));
+      return due.some(({ isOverdue }) => isOverdue) ? exit.findings : exit.clean;
+    }),
+  },
+  {
+    name: 'drill record',
+    summary: 'Enter in the ledger what came of a drill that people held',
+    positionals: ['<kind>'],
+    options: {
+      ...remote,
+      ...reason,
+      ...of,
+      verdict: { type: 'string', value: '<verdict>', help: 'what came of it', choices: VERDICTS },
+      people: {
+        type: 'string',
+        multiple: true,
+        value: '<team>',
+        help: 'who took part; more than once. Stays for ever, in clear: teams and roles rather than names',
+      },
+      finding: {
+        type: 'string',
+        multiple: true,
+        value: '<text>',
+        help: 'what did not go as it should; more than once. Stays for ever, in clear',
+      },
+      at: { type: 'string', value: '<time>', help: 'when it ended: RFC 3339; default: now' },
+    },
+    examples: [
+      'tenon drill record walkthrough --pipeline order-paid --verdict passed --people fulfilment --people platform --reason "ticket 4711"',
+      'tenon drill record walkthrough --pipeline order-paid --verdict failed --finding "nobody could log in to billing at night" --reason "ticket 4712"',
+    ],
+    run: withRunning(async (client, args, _show, io) => {
+      const verdict = args.text('verdict');
+      if (verdict === undefined)
+        throw new UsageError('argument-missing', `give --verdict: ${VERDICTS.join(', ')}`);
+      const endedAtMs = parseTime(args.text('at'), '--at');
+      const drill = {
+        ...subjectOf(args),
+        verdict,
+        ...(endedAtMs !== undefined && { endedAtMs }),
+        ...(args.texts('finding').length > 0 && { findings: args.texts('finding') }),
+        ...(args.texts('people').length > 0 && { people: args.texts('people') }),
+      };
+      // The shape that contracts/operations promises.
+      const made = (await client.post('/v1/drills', {
+        drill,
+        reason: needReason(args),
+      })) as unknown as DrillResult;
+      sayDone(made, `${subjectWords(made)} of ${time(made.endedAtMs)} is entered: ${made.verdict}`, args, io);
+      return exit.clean;
+    }),
+  },
+];
+
+/** What a drill is of, as the command line says it. */
+function subjectOf(args: Args): DrillSubject {
+  const word = args.positionals[0]!;
+  const kind = Object.hasOwn(KINDS, word) ? KINDS[word] : undefined;
+  if (kind === undefined)
+    throw new UsageError(
+      'argument-unknown',
+      `there is no drill ${word}; there are: ${Object.keys(KINDS).join(', ')}`,
+    );
+  const [pipeline, connection] = [args.text('pipeline'), args.text('connection')];
+  const needed = kind === 'restore' ? undefined : kind === 'rotation' ? 'connection' : 'pipeline';
+  if (needed !== undefined && args.text(needed) === undefined)
+    throw new UsageError('argument-missing', `a drill ${word} is of a ${needed}: give --${needed}`);
+  return {
+    kind,
+    ...(pipeline !== undefined && { pipeline }),
+    ...(connection !== undefined && { connection }),
+  };
+}
+
+function isOf(result: DrillSubject, { kind, connection, pipeline }: DueDrill): boolean {
+  if (result.kind !== kind || result.connection !== connection) return false;
+  return result.pipeline === undefined || result.pipeline === pipeline;
+}
+
+function dueTable(due: readonly DueDrill[], width: number | undefined): string {
+  return renderTable(
+    [{ title: 'PIPELINE', shortens: true }, 'DRILL', 'LAST', { title: 'BY', drop: 1 }, 'DUE', ''],
+    due.map((drill) => [
+      drill.pipeline,
+      kindWords(drill),
+      drill.last === undefined ? 'never' : `${drill.last.verdict} ${time(drill.last.endedAtMs)}`,
+      drill.last?.actor ?? '',
+      time(drill.dueAtMs),
+      drill.isOverdue ? 'OVERDUE' : '',
+    ]),
+    width,
+  );
+}
+
+function resultTable(results: readonly DrillResult[], width: number | undefined): string {
+  return renderTable(
+    [
+      'ENDED',
+      'DRILL',
+      { title: 'PIPELINE', shortens: true },
+      'VERDICT',
+      { title: 'FIGURES', drop: 1 },
+      'BY',
+      { title: 'REASON', below: true },
+      { title: 'FINDINGS', below: true },
+    ],
+    results.map((one) => [
+      time(one.endedAtMs),
+      kindWords(one),
+      one.pipeline ?? '',
+      one.verdict,
+      Object.entries(one.figures)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(', '),
+      `${one.actor}${one.judgedBy === 'runtime' ? '' : ` (${one.judgedBy})`}`,
+      one.reason,
+      one.findings.join('; '),
+    ]),
+    width,
+  );
+}
+
+function subjectWords(subject: DrillSubject): string {
+  return `${kindWords(subject)}${subject.pipeline === undefined ? '' : ` of ${subject.pipeline}`}`;
+}
+
+function kindWords({ kind, connection }: DrillSubject): string {
+  const word = Object.entries(KINDS).find(([, one]) => one === kind)?.[0] ?? kind;
+  return connection === undefined ? word : `${word} of ${connection}`;
+}

@@ -1,0 +1,65 @@
+/**
+ * What is rehearsed where a Tenon runs (C130). `walkthrough`: the people who would be called walk through the places where somebody is
+ * needed. `restore` is of the whole database, `rotation` of a connection, the others of a pipeline.
+ */
+export type DrillKind = 'killSwitch' | 'flag' | 'rotation' | 'replay' | 'restore' | 'walkthrough';
+
+/** What one drill is of. */
+export interface DrillSubject {
+  readonly kind: DrillKind;
+  readonly pipeline?: string;
+  readonly connection?: string;
+}
+
+/** `inconclusive`: there was nothing to judge by, as when no run was there to be held. It counts as no drill. */
+export type DrillVerdict = 'passed' | 'failed' | 'inconclusive';
+
+/** What a person, or a command that looked at the database itself, has to say of a drill. */
+export interface DrillRequest extends DrillSubject {
+  readonly verdict: DrillVerdict;
+  /** Epoch ms; default: now. */
+  readonly startedAtMs?: number;
+  /** Epoch ms, not in the future; default: now. */
+  readonly endedAtMs?: number;
+  /** Why it has not passed: sentences of our own, no data. */
+  readonly findings?: readonly string[];
+  /** What was measured, by name with its unit last. */
+  readonly figures?: Readonly<Record<string, number>>;
+  /** Who took part: teams and roles rather than names, for it stays for ever. */
+  readonly people?: readonly string[];
+}
+
+/** A drill that is over, as the ledger has it. */
+export interface DrillResult extends DrillSubject {
+  readonly id: string;
+  readonly verdict: DrillVerdict;
+  /** Who judged it: the runtime by its ledger, a command by what it measured, or a person. */
+  readonly judgedBy: 'runtime' | 'command' | 'person';
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly actor: string;
+  readonly reason: string;
+  readonly findings: readonly string[];
+  readonly figures: Readonly<Record<string, number>>;
+  readonly people?: readonly string[];
+}
+
+/** A drill that a pipeline owes by its `drills: { every }`, for what it has: a credential is to be rotated where one is used. */
+export interface DueDrill extends DrillSubject {
+  readonly pipeline: string;
+  readonly everyMs: number;
+  /** The last that was judged, if there was one. */
+  readonly last?: Pick<DrillResult, 'id' | 'verdict' | 'endedAtMs' | 'actor'>;
+  readonly lastPassedAtMs?: number;
+  /** By when it must be passed: at once after one that failed. Of one that was never done, a round after the pipeline began to ask for it. */
+  readonly dueAtMs: number;
+  readonly isOverdue: boolean;
+}
+
+export interface DrillReport {
+  readonly atMs: number;
+  /** By pipeline, in the order of kinds. */
+  readonly due: readonly DueDrill[];
+  /** The newest first; the ledger has all of them. */
+  readonly results: readonly DrillResult[];
+}

@@ -146,6 +146,8 @@ export interface Schemas {
         sinceMs: number;
         /** @description Why it is not consuming, or what is amiss though it is. */
         problem?: string;
+        /** @description Failure class of a call over the same, while it is not consuming: `auth` and `permission` are for a person to mend. */
+        problemClass?: string;
         /** @description Since when there has been one. */
         problemSinceMs?: number;
         /** @description Messages out to us and not yet settled. */

@@ -12,6 +12,8 @@ import {
   connectionProblem,
   goodbye,
   type IncomingMessage,
+  loginRefused,
+  type MessageRefused,
   type Source,
   type SourceContext,
   sourceLoop,
@@ -203,10 +205,10 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   TOPIC_AUTHORIZATION_FAILED: 'reading from the topic is not allowed',
 };
 
-function problemOf(error: unknown): string {
+function problemOf(error: unknown): string | MessageRefused {
   if (error instanceof Returned) return 'a record could not be taken; it is read again';
   if (error instanceof MembershipLost) return 'the group has let this member go; it joins again';
-  if (isLoginRefused(error)) return 'the cluster refused the login';
+  if (isLoginRefused(error)) return loginRefused('the cluster');
   const code = brokerCode(error);
   const known = code !== undefined && Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code] : undefined;
   if (known !== undefined) return known;

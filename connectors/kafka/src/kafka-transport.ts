@@ -1,6 +1,7 @@
 import { ProduceAcks, Producer } from '@platformatic/kafka';
 import {
   keptConnection,
+  loginRefused,
   MessageRefused,
   messageTransport,
   type OutgoingMessage,
@@ -78,8 +79,7 @@ function unsent(error: unknown, topic: string, only?: 'unconnected'): MessageRef
       'notSent',
     );
   if (only !== undefined) return undefined;
-  if (isLoginRefused(error))
-    return new MessageRefused('auth', 'the cluster refused the login; nothing was sent', 'notSent');
+  if (isLoginRefused(error)) return loginRefused('the cluster');
   const refused = refusal(error, topic);
   return refused && new MessageRefused(refused.failureClass, refused.message, 'notSent');
 }

@@ -3,6 +3,7 @@ import {
   connectionProblem,
   goodbye,
   type IncomingMessage,
+  MessageRefused,
   PeerSilent,
   type Source,
   type SourceContext,
@@ -92,10 +93,10 @@ export function mqttSource(context: SourceContext): Source {
 class SubscriptionRefused extends Error {}
 class Returned extends Error {}
 
-function problemOf(error: unknown): string {
+function problemOf(error: unknown): string | MessageRefused {
   if (error instanceof Returned) return 'a message could not be taken; it is sent again';
   return error instanceof SubscriptionRefused
-    ? 'the broker refuses the subscription'
+    ? new MessageRefused('permission', 'the broker refuses the subscription')
     : connectionProblem(error);
 }
 

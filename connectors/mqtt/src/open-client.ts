@@ -1,11 +1,13 @@
-import { basicCredentials, brokerAddress, type TransportContext } from '@tenon/connector';
-import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { basicCredentials, brokerAddress, loginRefused, type TransportContext } from '@tenon/connector';
+import { connectAsync, ErrorWithReasonCode, type IClientOptions, type MqttClient } from 'mqtt';
 
 const PROTOCOLS = {
   mqtt: { port: 1883, isSecure: false },
   mqtts: { port: 8883, isSecure: true },
 } as const;
 const CONNECT_MS = 10_000;
+/** MQTT 5 §3.2.2.2: bad user name or password, not authorised, banned, bad authentication method. */
+const LOGIN_REFUSED: ReadonlySet<number> = new Set([134, 135, 138, 140]);
 const KEEPALIVE_S = 15;
 
 /** `mqtt(s)://host[:port]`, MQTT 5. It does not reconnect by itself: what it would send again is not its to decide. */
@@ -29,7 +31,10 @@ export async function openClient(
       ...(login && { username: login.username.reveal(), password: login.password.reveal() }),
     },
     false,
-  );
+  ).catch((error: unknown) => {
+    const isRefused = error instanceof ErrorWithReasonCode && LOGIN_REFUSED.has(error.code);
+    throw isRefused ? loginRefused('the broker', error.code) : error;
+  });
   // `close` follows, and says all that is needed; without a listener the process would end.
   client.on('error', () => {});
   return client;

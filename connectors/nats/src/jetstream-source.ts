@@ -13,6 +13,7 @@ import {
   connectionProblem,
   goodbye,
   type IncomingMessage,
+  MessageRefused,
   type Source,
   type SourceContext,
   sourceLoop,
@@ -20,7 +21,7 @@ import {
   watchLag,
 } from '@tenon/connector';
 import { sleep } from '@tenon/model';
-import { openConnection } from './open-connection.ts';
+import { isForbidden, openConnection } from './open-connection.ts';
 
 /** Of consumers made here: the server hands out again what was not acknowledged, or said to be in progress, for this long. */
 const ACK_WAIT_MS = 10_000;
@@ -133,7 +134,8 @@ function isMissing(error: unknown, what: keyof typeof NOT_FOUND): boolean {
   return error instanceof JetStreamApiError && error.code === NOT_FOUND[what];
 }
 
-function problemOf(error: unknown): string {
+function problemOf(error: unknown): string | MessageRefused {
+  if (isForbidden(error)) return new MessageRefused('permission', 'the server refuses access to the stream');
   if (isMissing(error, 'stream')) return 'the server has no such stream';
   if (isMissing(error, 'consumer')) return 'the stream has no consumer of that group';
   if (error instanceof ConsumerGone) return 'the consumer was deleted';

@@ -1,5 +1,10 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { basicCredentials, brokerAddress, type TransportContext } from '@tenon/connector';
+import {
+  AuthorizationError,
+  connect,
+  type NatsConnection,
+  PermissionViolationError,
+} from '@nats-io/transport-node';
+import { basicCredentials, brokerAddress, loginRefused, type TransportContext } from '@tenon/connector';
 
 const PROTOCOLS = {
   nats: { port: 4222, isSecure: false },
@@ -26,5 +31,13 @@ export async function openConnection(context: TransportContext, use: string): Pr
     ignoreClusterUpdates: true,
     ...(address.isSecure && { tls: {} }),
     ...(login && { user: login.username.reveal(), pass: login.password.reveal() }),
+  }).catch((error: unknown) => {
+    throw error instanceof AuthorizationError ? loginRefused('the server') : error;
   });
+}
+
+/** The server has refused the subject to this user, and handed nothing on: the client tells it as what a request failed of. */
+export function isForbidden(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error instanceof PermissionViolationError || isForbidden(error.cause);
 }

@@ -11,6 +11,7 @@ import {
 import { sleep } from '@tenon/model';
 import type pg from 'pg';
 import { openPool } from './open-pool.ts';
+import { connectRefusal } from './refusal.ts';
 import { outboxSql, TABLE_NAME } from './tables.ts';
 
 interface OutboxRow {
@@ -36,7 +37,9 @@ export function outboxSource(context: SourceContext): Source {
     const pool = await openPool(context, 'outbox', CONNECTIONS);
     const ended = new AbortController();
     try {
-      const client = await pool.connect();
+      const client = await pool.connect().catch((error: unknown) => {
+        throw connectRefusal(error) ?? error;
+      });
       const broken = Promise.withResolvers<never>();
       client.on('error', broken.reject);
       // Nobody may be waiting for it when it comes.

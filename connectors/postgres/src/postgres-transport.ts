@@ -8,9 +8,10 @@ import {
   type Transport,
   type TransportContext,
 } from '@tenon/connector';
-import { atPointer, type FailureClass, type Json } from '@tenon/model';
+import { atPointer, type Json } from '@tenon/model';
 import type pg from 'pg';
 import { openPool } from './open-pool.ts';
+import { connectRefusal, refusal, sqlState } from './refusal.ts';
 import { ONCE_TABLE } from './tables.ts';
 
 export interface Statement {
@@ -72,7 +73,9 @@ export function postgresTransport(
         'notSent',
       );
     const pool = await kept.get();
-    const client = await pool.connect();
+    const client = await pool.connect().catch((error: unknown) => {
+      throw connectRefusal(error) ?? error;
+    });
     // A call given up must not hold a connection, nor leave it in the middle of a transaction. It may have been while it
     // stood in line.
     const giveUp = (): void => client.release(true);
@@ -161,42 +164,4 @@ function jsonRow(row: Record<string, unknown>): { readonly [key: string]: Json }
       return [name, value as Json];
     }),
   );
-}
-
-/** What an SQLSTATE means, by its longest known beginning (PostgreSQL, appendix A). */
-const CLASSES: readonly (readonly [string, FailureClass])[] = [
-  ['23505', 'duplicate'],
-  ['23', 'validation'],
-  ['22', 'validation'],
-  ['28', 'auth'],
-  ['40001', 'transient'],
-  ['40P01', 'transient'],
-  ['42501', 'permission'],
-  ['42', 'permanent'],
-  ['53', 'transient'],
-  ['55P03', 'transient'],
-  ['57', 'transient'],
-  ['P0001', 'validation'],
-];
-
-function refusal(error: unknown): MessageRefused | undefined {
-  const state = sqlState(error);
-  if (state === undefined) return undefined;
-  const found = CLASSES.find(([beginning]) => state.startsWith(beginning));
-  // The server's own text may quote the row; names of constraints are ours, unless a trigger says one (`using constraint = …`).
-  const name = error instanceof Error && 'constraint' in error ? error.constraint : undefined;
-  const constraint = typeof name === 'string' && CONSTRAINT_NAME.test(name) ? name : undefined;
-  const which = constraint === undefined ? '' : `, constraint ${constraint}`;
-  return new MessageRefused(
-    found?.[1] ?? 'permanent',
-    `the database refused it (SQLSTATE ${state}${which}); nothing was changed`,
-  );
-}
-
-const CONSTRAINT_NAME = /^[A-Za-z_][\w$]{0,62}$/;
-
-/** Five characters; the codes of Node's own errors are longer. The end of the server (57P01 …) is an end of the connection. */
-function sqlState(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(57P|08)/.test(code) ? code : undefined;
 }

@@ -3,6 +3,7 @@ import {
   connectionProblem,
   goodbye,
   type IncomingMessage,
+  MessageRefused,
   type Source,
   type SourceContext,
   sourceLoop,
@@ -91,11 +92,11 @@ const RETURN_PAUSE_MS = 200;
 
 class QueueGone extends Error {}
 
-function problemOf(error: unknown): string {
+function problemOf(error: unknown): string | MessageRefused {
   if (error instanceof QueueGone) return 'the queue was deleted';
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 404) return 'the broker has no such queue';
-  if (code === 403) return 'the broker refuses access';
+  if (code === 403) return new MessageRefused('permission', 'the broker refuses access');
   return connectionProblem(error);
 }
 

@@ -1,4 +1,4 @@
-import { basicCredentials, brokerAddress, type TransportContext } from '@tenon/connector';
+import { basicCredentials, brokerAddress, loginRefused, type TransportContext } from '@tenon/connector';
 import { type ChannelModel, connect, credentials } from 'amqplib';
 
 const PROTOCOLS = {
@@ -28,10 +28,20 @@ export async function openConnection(context: TransportContext, use: string): Pr
       ...(login && { credentials: credentials.plain(login.username.reveal(), login.password.reveal()) }),
       clientProperties: { connection_name: `tenon ${connection.name} (${use})` },
     },
-  );
+  ).catch((error: unknown) => {
+    throw isLoginRefused(error) ? loginRefused('the broker', ACCESS_REFUSED) : error;
+  });
   // An emitter without this listener would end the process; `close` follows and says all that is needed.
   model.on('error', () => {});
   return model;
+}
+
+/** Of AMQP 0-9-1. */
+const ACCESS_REFUSED = 403;
+
+/** The client has the broker's code in its words alone. */
+function isLoginRefused(error: unknown): boolean {
+  return error instanceof Error && /^Handshake terminated by server: 403\b/.test(error.message);
 }
 
 /** The AMQP part of AsyncAPI bindings (0.3.0), as far as it is carried out. */

@@ -1,5 +1,6 @@
 import { createClient } from '@redis/client';
 import { answered, basicCredentials, brokerAddress, type TransportContext } from '@tenon/connector';
+import { refusal } from './refusal.ts';
 
 const PROTOCOLS = {
   redis: { port: 6379, isSecure: false },
@@ -36,7 +37,7 @@ export async function openClient(context: TransportContext, use: string): Promis
     await answered(context.clock, CONNECT_MS, client.connect());
   } catch (error) {
     if (client.isOpen) client.destroy();
-    throw error;
+    throw refusal(error) ?? error;
   }
   return client;
 }

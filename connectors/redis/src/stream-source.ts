@@ -4,6 +4,7 @@ import {
   connectionProblem,
   goodbye,
   type IncomingMessage,
+  type MessageRefused,
   type Source,
   type SourceContext,
   sourceLoop,
@@ -11,6 +12,7 @@ import {
   watchLag,
 } from '@tenon/connector';
 import { type Client, openClient } from './open-client.ts';
+import { refusal } from './refusal.ts';
 
 /**
  * Takes entries from a stream (`plan.from`) as the one consumer of a group (`plan.group`). A session first reads what an earlier one
@@ -138,11 +140,11 @@ const CONSUMER = 'tenon';
 
 class Returned extends Error {}
 
-function problemOf(error: unknown): string {
+function problemOf(error: unknown): string | MessageRefused {
   if (error instanceof Returned) return 'an entry could not be taken; it is read again';
   if (error instanceof Error && error.message.startsWith('NOGROUP'))
     return 'there is no such stream, or no such group at it';
-  return connectionProblem(error);
+  return refusal(error) ?? connectionProblem(error);
 }
 
 /** A field `body` is the message; without one, all fields are, as texts. */

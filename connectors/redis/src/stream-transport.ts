@@ -9,6 +9,7 @@ import {
 } from '@tenon/connector';
 import type { Json } from '@tenon/model';
 import { type Client, openClient } from './open-client.ts';
+import { refusal } from './refusal.ts';
 
 /**
  * Adds an entry unless its id is known: one script, so nothing comes between the look and the entry. The ids of a stream
@@ -68,24 +69,4 @@ export function streamTransport(context: TransportContext): Transport {
       throw refusal(error) ?? error;
     }
   }
-}
-
-/** Redis answers errors with a first word in capitals; what follows may quote a key. */
-export function refusal(error: unknown): MessageRefused | undefined {
-  const word = error instanceof Error ? /^([A-Z]{3,})\b/.exec(error.message)?.[1] : undefined;
-  if (word === undefined) return undefined;
-  if (word === 'NOPERM' || word === 'NOAUTH' || word === 'WRONGPASS')
-    return new MessageRefused(word === 'NOPERM' ? 'permission' : 'auth', `Redis refused it (${word})`);
-  const isPassing = [
-    'OOM',
-    'LOADING',
-    'BUSY',
-    'READONLY',
-    'MISCONF',
-    'CLUSTERDOWN',
-    'TRYAGAIN',
-    'MASTERDOWN',
-    'NOREPLICAS',
-  ].includes(word);
-  return new MessageRefused(isPassing ? 'transient' : 'permanent', `Redis refused it (${word})`);
 }

@@ -392,7 +392,7 @@ export const connectorFailures = {
   MESSAGE_REFUSED: {
     severity: 'error',
     title: 'the broker answered, and its answer is no',
-    why: 'The message was not taken: no such place, no right to it, no room, or a state it cannot be in.',
+    why: 'The message was not taken: no such place, no right to it, no room, a login that it does not know, or a state it cannot be in.',
     fix: 'The message of the failure says which; mend it there, then resume the run.',
   },
   MESSAGE_CREDENTIALS_MISSING: {

@@ -53,6 +53,7 @@ export { readHeaders } from './message/message-headers.ts';
 export {
   basicCredentials,
   CredentialsMissing,
+  loginRefused,
   MessageRefused,
   messageTransport,
   type OutgoingMessage,

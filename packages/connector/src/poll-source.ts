@@ -1,4 +1,5 @@
 import { atPointer, canonicalJson, type Failure, type Json, sleep } from '@tenon/model';
+import { MessageRefused } from './message/message-transport.ts';
 import { pagesLookingBack } from './pages.ts';
 import { cursorText, isAfter } from './poll-cursor.ts';
 import { pollInput } from './poll-input.ts';
@@ -15,7 +16,9 @@ import { sourceLoop, UnderWay } from './source-loop.ts';
 export function pollSource(context: SourceContext): Source {
   const { plan, clock, random } = context;
   const loop = sourceLoop(context, session, (error) =>
-    error instanceof ListingFailed ? problemOf(error.failure) : 'the listing could not be read',
+    error instanceof ListingFailed
+      ? new MessageRefused(error.failure.class, problemOf(error.failure))
+      : 'the listing could not be read',
   );
   return { canReject: false, stop: () => loop.stop() };
 

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { manualClock, seededRandom } from '@tenon/model';
 import { describe, expect, it, vi } from 'vitest';
-import { CredentialsMissing, MessageRefused } from './message/message-transport.ts';
+import { CredentialsMissing, loginRefused, MessageRefused } from './message/message-transport.ts';
 import { answered, connectionProblem, PeerSilent, pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
 
 it('what is known before anything is asked is told as that, and not as a connection that failed', () => {
@@ -55,6 +55,36 @@ describe('a source that has to connect by itself', () => {
       'the connection failed (ECONNREFUSED)',
       'the connection failed (ECONNREFUSED)',
       'stopped',
+    ]);
+  });
+
+  it('a login that is refused is told with its class, and tried again a minute later at the soonest', async () => {
+    const clock = manualClock(0);
+    const told: unknown[] = [];
+    let sessions = 0;
+    const loop = sourceLoop(
+      { clock, random: { next: () => 1 }, report: (...report) => told.push(report) },
+      async () => {
+        sessions++;
+        throw sessions === 1 ? loginRefused('the broker', 403) : new Error('gone');
+      },
+      (error) =>
+        sessions === 2 ? new MessageRefused('permission', 'not allowed') : connectionProblem(error),
+    );
+    await settle();
+    clock.advance(59_999);
+    await settle();
+    expect(sessions).toBe(1);
+    clock.advance(1);
+    await settle();
+    clock.advance(400);
+    await settle();
+    await loop.stop();
+    expect(told).toEqual([
+      ['connecting', 'the broker refused the login (403); nothing was sent', 'auth'],
+      ['connecting', 'not allowed', 'permission'],
+      ['connecting', 'the connection failed (Error)', 'transient'],
+      ['stopped'],
     ]);
   });
 

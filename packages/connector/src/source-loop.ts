@@ -1,22 +1,25 @@
 import { once } from 'node:events';
-import { type Clock, type Random, sleep } from '@tenon/model';
+import { type Clock, type FailureClass, type Random, sleep } from '@tenon/model';
 import { CredentialsMissing, MessageRefused } from './message/message-transport.ts';
 import { shownCode } from './shown-code.ts';
 import type { SourceContext } from './source.ts';
 
 const PAUSE_FIRST_MS = 200;
 const PAUSE_MAX_MS = 15_000;
+/** Of a login that is refused: many servers lock an account that is tried too often, and only a person mends it. */
+const PAUSE_REFUSED_MS = 60_000;
 
 /**
  * Keeps a source going that has to connect and ask by itself: `session` runs until it ends or the signal says stop, and
  * is begun again after a pause that grows, with jitter, until a session says that it is consuming (and what is amiss, where
- * something is all the same). One that ends without an error is paused for too: what it could not do at once it cannot do
+ * something is all the same). `problemOf` gives the class with the words where it knows one. A login that is refused is tried again a minute later at the
+ * soonest. One that ends without an error is paused for too: what it could not do at once it cannot do
  * at once again.
  */
 export function sourceLoop(
   context: Pick<SourceContext, 'clock' | 'random' | 'report'>,
   session: (signal: AbortSignal, consuming: (problem?: string) => void) => Promise<void>,
-  problemOf: (error: unknown) => string = connectionProblem,
+  problemOf: (error: unknown) => string | MessageRefused = connectionProblem,
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -30,23 +33,40 @@ export function sourceLoop(
 
   async function run(): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
+      let isRefused = false;
       try {
         await session(signal, (problem) => {
           failures = 0;
           context.report('consuming', problem);
         });
       } catch (error) {
-        if (!signal.aborted) context.report('connecting', problemOf(error));
+        isRefused = tell(error);
       }
-      if (!signal.aborted) await sleep(context.clock, pauseMs(failures++, context.random), signal);
+      if (!signal.aborted) await sleep(context.clock, pauseMs(failures++, context.random, isRefused), signal);
     }
     context.report('stopped');
   }
+
+  /** Gives whether it is the login that is refused. */
+  function tell(error: unknown): boolean {
+    const told = problemOf(error);
+    const refused = told instanceof MessageRefused ? told : error;
+    const problemClass = classOf(refused);
+    if (!signal.aborted)
+      context.report('connecting', typeof told === 'string' ? told : told.message, problemClass);
+    return problemClass === 'auth';
+  }
+}
+
+/** Whatever is not known to be refused may pass by itself. */
+function classOf(error: unknown): FailureClass {
+  if (error instanceof MessageRefused) return error.failureClass;
+  return error instanceof CredentialsMissing ? 'auth' : 'transient';
 }
 
 /** Half of it fixed, half by chance, so that many processes do not come back at the same moment. */
-export function pauseMs(failures: number, random: Random): number {
-  const most = Math.min(PAUSE_MAX_MS, PAUSE_FIRST_MS * 2 ** failures);
+export function pauseMs(failures: number, random: Random, isRefused = false): number {
+  const most = isRefused ? PAUSE_REFUSED_MS : Math.min(PAUSE_MAX_MS, PAUSE_FIRST_MS * 2 ** failures);
   return most / 2 + (random.next() * most) / 2;
 }
 

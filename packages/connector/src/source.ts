@@ -1,3 +1,4 @@
+import type { FailureClass } from '@tenon/model';
 import type { SourcePlan } from './source-plan.ts';
 import type { Transport, TransportContext } from './transport.ts';
 
@@ -44,8 +45,11 @@ export interface SourceContext extends TransportContext {
    * stored. Absent where nobody can say; then what the source itself cannot read is all that it can judge by.
    */
   misfit?(message: IncomingMessage): string | undefined;
-  /** Tells how the source is; `problem` says in one sentence, without secrets, why it is not consuming, or what is amiss though it is. */
-  report(state: SourceState, problem?: string): void;
+  /**
+   * Tells how the source is; `problem` says in one sentence, without secrets, why it is not consuming, or what is amiss though it is, and
+   * `problemClass` which class a call would fail with over the same: `auth` and `permission` are for a person to mend.
+   */
+  report(state: SourceState, problem?: string, problemClass?: FailureClass): void;
   /** Tells how many messages wait at the broker, as last seen there. */
   lag?(messages: number): void;
 }

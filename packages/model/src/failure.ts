@@ -52,3 +52,8 @@ export interface Failure {
 
 /** What is known of an attempt in the end. `unknown` is never folded into the others. */
 export type Outcome = 'succeeded' | 'failed' | 'retryable' | 'unknown';
+
+/** A problem and the class that a call over the same would fail with, as a person reads it. */
+export function withClass(problem: string, failureClass: FailureClass | undefined): string {
+  return failureClass === undefined ? problem : `${problem} (class ${failureClass})`;
+}

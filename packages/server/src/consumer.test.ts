@@ -236,10 +236,15 @@ describe('the state of a source', () => {
     nowMs += 60_000;
     report('connecting', 'the connection failed (ETIMEDOUT)');
     expect(consumer.status()).toMatchObject({ sinceMs, problem: 'the connection failed (ETIMEDOUT)' });
+    report('connecting', 'the broker refused the login', 'auth');
+    expect(consumer.status()).toMatchObject({ problemClass: 'auth' });
+    expect(logged.at(-1)?.message).toContain('the broker refused the login (class auth)');
     report('consuming');
     expect(consumer.status()).toMatchObject({ sinceMs: sinceMs + 60_000 });
     expect(consumer.status()).not.toHaveProperty('problem');
+    expect(consumer.status()).not.toHaveProperty('problemClass');
     expect(logged.map(({ code }) => code)).toEqual([
+      'SOURCE_CONNECTING',
       'SOURCE_CONNECTING',
       'SOURCE_CONNECTING',
       'SOURCE_CONSUMING',

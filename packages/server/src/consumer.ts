@@ -8,7 +8,15 @@ import {
   type SourcePlan,
   type SourceState,
 } from '@tenon/connector';
-import { type Clock, type Failure, newId, type Random, sleep } from '@tenon/model';
+import {
+  type Clock,
+  type Failure,
+  type FailureClass,
+  newId,
+  type Random,
+  sleep,
+  withClass,
+} from '@tenon/model';
 import type { IncomingEvent, Runtime } from '@tenon/runtime';
 
 /** What is known of one consumer, for health answers and logs. No payloads. */
@@ -22,6 +30,8 @@ export interface ConsumerStatus {
   readonly sinceMs: number;
   /** Why it is not consuming, or what is amiss though it is, in one sentence. */
   readonly problem?: string;
+  /** What a call would fail with over the same, while it is not consuming: `auth` and `permission` are for a person to mend. */
+  readonly problemClass?: FailureClass;
   /** Since when there has been one, whatever it was. */
   readonly problemSinceMs?: number;
   /** Messages out to us and not yet settled. */
@@ -96,6 +106,7 @@ export function consume(options: ConsumerOptions): Consumer {
   let lag: number | undefined;
   let state: SourceState = 'connecting';
   let problem: string | undefined;
+  let problemClass: FailureClass | undefined;
   let problemSinceMs: number | undefined;
   let sinceMs = clock.now();
   let isIdReported = false;
@@ -235,14 +246,15 @@ export function consume(options: ConsumerOptions): Consumer {
     return `own:${newId(clock, random)}`;
   }
 
-  function report(next: SourceState, why?: string): void {
+  function report(next: SourceState, why?: string, whyClass?: FailureClass): void {
     const isNews = next !== state || why !== problem;
     if (next !== state) sinceMs = clock.now();
     state = next;
     problemSinceMs = why === undefined ? undefined : (problemSinceMs ?? clock.now());
     problem = why;
+    problemClass = whyClass;
     if (!isNews) return;
-    const because = why === undefined ? '' : `: ${why}`;
+    const because = why === undefined ? '' : `: ${withClass(why, whyClass)}`;
     options.log({
       code: `SOURCE_${next.toUpperCase()}`,
       message: `${plan.from} is ${next}${because}`,
@@ -262,6 +274,7 @@ export function consume(options: ConsumerOptions): Consumer {
       state: state === 'consuming' && refused > 0 ? 'paused' : state,
       sinceMs,
       ...(problem !== undefined && { problem }),
+      ...(problemClass !== undefined && { problemClass }),
       ...(problemSinceMs !== undefined && { problemSinceMs }),
       inFlight,
       ...(lag !== undefined && { lag }),

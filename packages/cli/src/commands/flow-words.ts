@@ -1,3 +1,4 @@
+import { type FailureClass, withClass } from '@tenon/model';
 import type { FlowReport } from '@tenon/runtime';
 import { roughDuration } from '../text/rough-duration.ts';
 import { renderTable } from '../text/table.ts';
@@ -10,6 +11,7 @@ export interface SourceSeen {
   readonly inFlight: number;
   readonly lag?: number;
   readonly problem?: string;
+  readonly problemClass?: FailureClass;
 }
 
 /** Earlier servers do not say what is in doubt, nor which alarms stand. */
@@ -107,7 +109,7 @@ function sourcesTable(sources: readonly SourceSeen[], width: number | undefined)
       String(each.inFlight),
       // Not every place says how much waits there.
       each.lag === undefined ? '?' : String(each.lag),
-      each.problem ?? '',
+      each.problem === undefined ? '' : withClass(each.problem, each.problemClass),
     ]),
     width,
   );

@@ -1,4 +1,4 @@
-import type { Clock } from '@tenon/model';
+import { type Clock, withClass } from '@tenon/model';
 import type { Alarm, OutsideTrouble } from '@tenon/runtime';
 import type { ConsumerStatus } from '@tenon/server';
 import type { Health } from './health.ts';
@@ -41,22 +41,24 @@ export class OutsideTroubles {
   }
 
   #down(consumers: readonly ConsumerStatus[], told: readonly Alarm[]): readonly OutsideTrouble[] {
-    return consumers.flatMap(({ connection, from, events, state, sinceMs, problem }): OutsideTrouble[] => {
-      const isTold = told.some((one) => one.alarm === 'sourceDown' && isOf(one, connection, from));
-      // One that is paused is told of as the intake that is closed, and one that is stopped is meant to be.
-      if (state !== 'connecting' || !(isTold || this.#lasts(sinceMs))) return [];
-      const because = problem === undefined ? '' : `: ${problem}`;
-      return [
-        {
-          alarm: 'sourceDown',
-          connection,
-          source: from,
-          message: `nothing is taken from ${connection}/${from} since ${moment(sinceMs)}${because}`,
-          next: 'tenon flow',
-          events,
-        },
-      ];
-    });
+    return consumers.flatMap(
+      ({ connection, from, events, state, sinceMs, problem, problemClass }): OutsideTrouble[] => {
+        const isTold = told.some((one) => one.alarm === 'sourceDown' && isOf(one, connection, from));
+        // One that is paused is told of as the intake that is closed, and one that is stopped is meant to be.
+        if (state !== 'connecting' || !(isTold || this.#lasts(sinceMs))) return [];
+        const because = problem === undefined ? '' : `: ${withClass(problem, problemClass)}`;
+        return [
+          {
+            alarm: 'sourceDown',
+            connection,
+            source: from,
+            message: `nothing is taken from ${connection}/${from} since ${moment(sinceMs)}${because}`,
+            next: 'tenon flow',
+            events,
+          },
+        ];
+      },
+    );
   }
 
   #behind(consumers: readonly Watched[], told: readonly Alarm[]): readonly OutsideTrouble[] {

@@ -80,6 +80,12 @@ export class MessageRefused extends Error {
   }
 }
 
+/** The other side does not take the login: it would not at the next attempt either, so a call is not repeated and a person is told. */
+export function loginRefused(side: string, code?: string | number): MessageRefused {
+  const which = code === undefined ? '' : ` (${code})`;
+  return new MessageRefused('auth', `${side} refused the login${which}; nothing was sent`, 'notSent');
+}
+
 export interface MessageTransportOptions {
   /** What one parameter of an address may be. Default: no blank, wildcard or separator of any broker. */
   readonly parameter?: RegExp;

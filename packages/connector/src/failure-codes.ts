@@ -212,8 +212,8 @@ export const connectorFailures = {
   AUTH_TOKEN_LOCKED: {
     severity: 'error',
     title: 'the refresh token that is kept cannot be opened; nothing was sent',
-    why: 'It is encrypted, and the key is not at hand or is another. The token of the configuration is spent: with it a server would refuse, or revoke what was consented to.',
-    fix: 'Give the process the keys of `engine.encryption` that `tenon serve` has (`tenon doctor` says which is missing). Where the key is lost, take the file away that is named, let a person consent anew, and put that token in place.',
+    why: 'It is encrypted, and the key is not at hand or is another; or its file is empty, cut off or cannot be read. The token of the configuration is spent: with it a server would refuse, or revoke what was consented to.',
+    fix: 'Give the process the keys of `engine.encryption` that `tenon serve` has (`tenon doctor` says which is missing), or the file back as it was. Where the key or the file is lost, let a person consent anew, put that token where the configuration reads it, and then delete the file that is named.',
   },
   AUTH_FAILED: {
     severity: 'error',

@@ -26,7 +26,7 @@ import {
   readersKeys,
 } from '../serve/data-keys.ts';
 import { namedVariables, unsetVariables } from '../serve/environment.ts';
-import { keptTokens, TOKENS_FOLDER, tokenLocks, UNNEEDED_FIX } from '../serve/kept-tokens.ts';
+import { keptTokens, LOST_FIX, TOKENS_FOLDER, tokenLocks, UNNEEDED_FIX } from '../serve/kept-tokens.ts';
 import { checkpointsFile, publicKeys } from '../serve/ledger-key.ts';
 import { time } from '../text/utc-time.ts';
 import { readServerConfig } from '../workspace/root.ts';
@@ -264,7 +264,14 @@ async function refreshTokens(
   if (refusal !== undefined) return [];
   const { needed, others } = await tokenLocks(tokens, workspace);
   if (needed !== undefined)
-    return [{ ok: false, what: `a refresh token cannot be read: ${coded(needed)}`, ...explained(needed) }];
+    return [
+      {
+        ok: false,
+        what: `a refresh token cannot be read: ${coded(needed)}`,
+        code: needed.code,
+        fix: `see \`tenon explain ${needed.code}\`; ${LOST_FIX}`,
+      },
+    ];
   const unneeded = others.map((lock) => ({
     ok: false,
     isWarning: true as const,

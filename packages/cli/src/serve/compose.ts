@@ -23,7 +23,7 @@ import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyF
 import { deploymentOf } from './deployment.ts';
 import { healthCalls, watchHealth } from './health.ts';
 import { intakeConnections } from './intake-connections.ts';
-import { keptTokens, tokenLocks, UNNEEDED_FIX } from './kept-tokens.ts';
+import { keptTokens, LOST_FIX, tokenLocks, UNNEEDED_FIX } from './kept-tokens.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { guessableWords, loadOperators } from './load-operators.ts';
 import type { LogLine } from './log-line.ts';
@@ -99,7 +99,8 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
   const encryption = await encryptionOf(workspace, root, secrets);
   const tokens = keptTokens(root, encryption);
   const locks = await tokenLocks(tokens, workspace);
-  if (locks.needed !== undefined) throw new ComposeError(lockedWords(locks.needed), locks.needed.code);
+  if (locks.needed !== undefined)
+    throw new ComposeError(`${lockedWords(locks.needed)}; ${LOST_FIX}`, locks.needed.code);
   for (const { code, message } of locks.others)
     log({ kind: 'problem', code, message: `${message}; no connection needs it: ${UNNEEDED_FIX}` });
   const parts = { workspace, check, code, io, log, secrets, onSecretUse, quotas: quotas?.store, tokens };

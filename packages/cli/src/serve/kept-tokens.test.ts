@@ -120,6 +120,23 @@ describe('one that cannot be opened', () => {
     expect(said).toContain(`see \`tenon explain ${code}\``);
     expect(await readFile(kept, 'utf8')).toBe(before);
     expect((await doctor({ DATA_KEY: key })).out).toContain(`✗ a refresh token cannot be read: ${code}: `);
+    expect(said).toContain('and then delete the file');
+    await rm(kept);
+    expect(await served({ DATA_KEY: key }), 'as it says').toMatchObject({ code: exit.clean });
+  });
+
+  it.each([
+    ['is empty', ''],
+    ['is not whole', '{"sealedBy":"k1","sea'],
+  ])('and so does one whose file %s', async (how, text) => {
+    await writeFile(kept, text);
+    const { code, said } = await served({ DATA_KEY: KEY });
+    expect(code).toBe(exit.failed);
+    expect(said).toContain(`AUTH_TOKEN_LOCKED: the refresh token in ${kept} ${how}`);
+    expect(await readFile(kept, 'utf8')).toBe(text);
+    expect((await doctor({ DATA_KEY: KEY })).out).toContain(
+      '✗ a refresh token cannot be read: AUTH_TOKEN_LOCKED: ',
+    );
   });
 
   it.each([

@@ -56,5 +56,9 @@ export async function tokenLocks(
   }
 }
 
+/** What is done about one that a connection needs and that nobody can open any more: with the file alone gone, the spent one would be sent. */
+export const LOST_FIX =
+  'where the key or the file is lost, have a person consent anew, put that token where the connection reads it, and then delete the file';
+
 /** What is done about one that nothing needs. */
 export const UNNEEDED_FIX = 'delete the file, or configure its key once more';

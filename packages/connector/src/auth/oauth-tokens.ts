@@ -14,7 +14,7 @@ import {
   type TokenFetch,
   type TokenRequest,
 } from './token-client.ts';
-import { parseKept, TokenLockedError, type TokenVault } from './token-vault.ts';
+import { type KeptToken, parseKept, TokenLockedError, type TokenVault } from './token-vault.ts';
 
 export type OAuthScheme = Extract<AuthScheme, { type: 'oauth2' }>;
 
@@ -126,18 +126,23 @@ export class OAuthTokens {
     const key = `${connection}/${scheme.id}`;
     const unsaved = this.#unsaved.get(key);
     if (unsaved !== undefined) await this.#save(key, unsaved);
-    const text = await tokens?.load(key).catch((error: unknown) => {
-      // The server takes the provisioned one as well as any other.
-      if (scheme.rotation === 'reusable' && error instanceof TokenLockedError) return error;
-      throw error;
-    });
-    const isLocked = text instanceof TokenLockedError;
-    const kept = isLocked ? undefined : parseKept(text);
-    const refreshToken = kept?.seed === seed ? kept.token : provisioned;
+    const kept = await this.#kept(scheme, key);
+    const isLocked = kept instanceof TokenLockedError;
+    const refreshToken = !isLocked && kept?.seed === seed ? kept.token : provisioned;
     const issued = await this.#fetch(scheme, { type: 'refreshToken', refreshToken }, asker);
     if (!isLocked && issued.refreshToken !== undefined && issued.refreshToken !== refreshToken)
       await this.#save(key, JSON.stringify({ token: issued.refreshToken, seed }));
     return issued;
+  }
+
+  async #kept(scheme: OAuthScheme, key: string): Promise<KeptToken | TokenLockedError | undefined> {
+    try {
+      return parseKept(await this.#context.tokens?.load(key));
+    } catch (error) {
+      // The server takes the provisioned one as well as any other.
+      if (scheme.rotation === 'reusable' && error instanceof TokenLockedError) return error;
+      throw error;
+    }
   }
 
   /** What is given is read for each exchange: a workload's own token lives for minutes. */

@@ -199,16 +199,27 @@ it('one that may be used again is, where what is kept cannot be opened, and noth
 });
 
 describe('fileTokenVault', () => {
-  it('gives nothing for a key that was never saved, or whose file was spoilt', async () => {
+  it('gives nothing for a key that was never saved; of a file that was spoilt nothing is taken, nor spent, in its place', async () => {
     await using server = await rotatingServer();
     const at = await folder();
     const tokens = fileTokenVault(at);
     expect(await tokens.load('a/b')).toBeUndefined();
-    await tokens.save('things/o', 'not json');
     const run = worker(server, tokens);
     expect(await run.call()).toMatchObject({ ok: true });
     await writeFile(join(at, 'other'), '');
     expect(JSON.parse((await tokens.load('things/o'))!)).toMatchObject({ token: server.state.living });
     await run.close();
+    for (const spoilt of ['not json', '', '{"token":"rt-0"}']) {
+      const { living } = server.state;
+      const [file] = (await readdir(at)).filter((name) => name.endsWith('.token'));
+      await writeFile(join(at, file!), spoilt);
+      const next = worker(server, tokens);
+      expect(await next.call()).toMatchObject({
+        ok: false,
+        failure: { code: 'AUTH_TOKEN_LOCKED', class: 'auth' },
+      });
+      expect(server.state.living).toBe(living);
+      await next.close();
+    }
   });
 });

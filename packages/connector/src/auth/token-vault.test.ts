@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -31,6 +32,11 @@ function turning(keys: Readonly<Record<string, number>>, current: string): Token
         : { code: 'RUNTIME_KEY_WRONG', message: `${by} does not open it` };
     },
   };
+}
+
+function sealedBy(seal: TokenSeal, value: string, file: string): string {
+  const sealed = Buffer.from(seal.seal(Buffer.from(value), file)).toString('base64');
+  return JSON.stringify({ sealedBy: seal.current, sealed });
 }
 
 async function bytesIn(at: string): Promise<string> {
@@ -83,10 +89,7 @@ describe('a vault with a seal', () => {
     const [k1, both] = [turning({ k1: 7 }, 'k1'), turning({ k1: 7, k2: 9 }, 'k2')];
     await fileTokenVault(at, { seal: k1 }).save(KEY, KEPT);
     const [file] = await readdir(at);
-    const newer = JSON.stringify({
-      sealedBy: 'k1',
-      sealed: Buffer.from(k1.seal(Buffer.from('the next'), file!)).toString('base64'),
-    });
+    const newer = sealedBy(k1, 'the next', file!);
     const seal: TokenSeal = {
       ...both,
       seal: (bytes, name) => {
@@ -129,6 +132,64 @@ describe('a vault with a seal', () => {
     const other = (await readdir(at)).find((one) => one !== file)!;
     await writeFile(join(at, other), await readFile(join(at, file!)));
     await expect(moved.load('other/o')).rejects.toMatchObject({ code: 'RUNTIME_KEY_WRONG' });
+  });
+});
+
+describe('what is no whole token is said, and not taken for none', () => {
+  const SEALED = { seal: turning({ k1: 7 }, 'k1') };
+
+  it.each([
+    ['empty', ''],
+    ['cut off', '{"sealedBy":"k1","sea'],
+    ['overwritten by the process that replaced it', '\0'.repeat(80)],
+    ['something else', '[1]'],
+  ])('%s', async (_what, text) => {
+    const at = await folder();
+    const vault = fileTokenVault(at, SEALED);
+    await vault.save(KEY, KEPT);
+    const [file] = await readdir(at);
+    await writeFile(join(at, file!), text);
+    for (const asked of [vault.load(KEY), vault.prove([KEY])])
+      await expect(asked).rejects.toMatchObject({
+        code: 'AUTH_TOKEN_LOCKED',
+        message: expect.stringContaining(file!),
+      });
+    expect(await vault.prove(['another/o'])).toMatchObject([{ code: 'AUTH_TOKEN_LOCKED' }]);
+    await vault.sealAll();
+    expect(await readFile(join(at, file!), 'utf8'), 'nor is it sealed as if it were one').toBe(text);
+    expect(await vault.unsealed()).toEqual({ clear: 0, older: 0 });
+  });
+
+  it('a file that cannot be read is no token either', async () => {
+    const at = await folder();
+    const vault = fileTokenVault(at, SEALED);
+    await vault.save(KEY, KEPT);
+    const [file] = await readdir(at);
+    await rm(join(at, file!));
+    await mkdir(join(at, file!));
+    await expect(vault.load(KEY)).rejects.toMatchObject({
+      code: 'AUTH_TOKEN_LOCKED',
+      message: expect.stringContaining('EISDIR'),
+    });
+    await expect(vault.prove([KEY])).rejects.toBeInstanceOf(TokenLockedError);
+  });
+
+  it('read at the instant in which another process replaces it, it is the next one', async () => {
+    const at = await folder();
+    const vault = fileTokenVault(at, SEALED);
+    await vault.save(KEY, KEPT);
+    const [file] = await readdir(at);
+    // What was opened before it was replaced is overwritten while it is read.
+    const whole = await readFile(join(at, file!));
+    await rm(join(at, file!));
+    execFileSync('mkfifo', [join(at, file!)]);
+    const loaded = vault.load(KEY);
+    const opened = await open(join(at, file!), 'w');
+    await writeFile(join(at, 'next'), whole);
+    await rename(join(at, 'next'), join(at, file!));
+    await opened.writeFile('\0'.repeat(80));
+    await opened.close();
+    expect(await loaded).toBe(KEPT);
   });
 });
 

@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isObject, sha256 } from '@tenon/model';
+import { shownCode } from '../shown-code.ts';
 
 /**
  * Refresh tokens that a server rotated: what the connection's secret reference held is then spent, and only this holds
  * the living one. Values are JSON texts; they are secrets.
  */
 export interface TokenVault {
-  /** `undefined` where nothing was saved under the key. Rejects with `TokenLockedError` where it cannot be opened. */
+  /** `undefined` where nothing was saved under the key. Rejects with `TokenLockedError` where it cannot be opened, or is no whole token. */
   load(key: string): Promise<string | undefined>;
   /** Resolves when it is on disk: only then may the access token that came with it be used. */
   save(key: string, value: string): Promise<void>;
@@ -88,15 +89,14 @@ export function fileTokenVault(
     // What it gives is spent at once, and its successor could not be kept.
     if (refusal) throw new TokenLockedError(refusal);
     const name = nameOf(key);
-    const text = await readOrNothing(join(folder, name));
+    const text = await wholeText(join(folder, name));
     return text === undefined ? undefined : opened(text, name);
   }
 
   async function prove(needed: readonly string[]): Promise<readonly TokenLock[]> {
     const others: TokenLock[] = [];
     for (const name of await names()) {
-      const text = await readOrNothing(join(folder, name));
-      const lock = text === undefined ? undefined : lockOf(text, name);
+      const lock = await lockOf(name);
       if (lock === undefined) continue;
       if (needed.some((key) => nameOf(key) === name)) throw lock;
       others.push({ code: lock.code, message: lock.message });
@@ -107,9 +107,10 @@ export function fileTokenVault(
   async function sealEach(): Promise<void> {
     if (seal === undefined) return;
     for (const name of await names()) {
-      const text = await readOrNothing(join(folder, name));
-      if (text === undefined || sealedOf(text)?.sealedBy === seal.current) continue;
-      if (lockOf(text, name) === undefined) await put(name, opened(text, name), text);
+      const text = await wholeOrLocked(name);
+      if (typeof text !== 'string' || sealedOf(text)?.sealedBy === seal.current) continue;
+      const value = valueOrLocked(text, name);
+      if (typeof value === 'string') await put(name, value, text);
     }
     // Of a process that ended before it was whole: nothing was told of it, and a part of a token may stand in it.
     for (const name of await readdir(folder).catch(noFolder))
@@ -119,22 +120,30 @@ export function fileTokenVault(
   async function unsealed(): Promise<{ readonly clear: number; readonly older: number }> {
     const counts = { clear: 0, older: 0 };
     for (const name of await names()) {
-      const text = await readOrNothing(join(folder, name));
-      if (text === undefined) continue;
+      const text = await wholeOrLocked(name);
+      if (typeof text !== 'string') continue;
       const by = sealedOf(text)?.sealedBy;
       if (by === undefined) counts.clear++;
-      else if (by !== seal?.current && lockOf(text, name) === undefined) counts.older++;
+      else if (by !== seal?.current && typeof valueOrLocked(text, name) === 'string') counts.older++;
     }
     return counts;
   }
 
-  function lockOf(text: string, name: string): TokenLockedError | undefined {
+  async function lockOf(name: string): Promise<TokenLockedError | undefined> {
+    const text = await wholeOrLocked(name);
+    const value = typeof text === 'string' ? valueOrLocked(text, name) : text;
+    return typeof value === 'string' ? undefined : value;
+  }
+
+  function wholeOrLocked(name: string): Promise<string | TokenLockedError | undefined> {
+    return wholeText(join(folder, name)).catch(locked);
+  }
+
+  function valueOrLocked(text: string, name: string): string | TokenLockedError {
     try {
-      opened(text, name);
-      return undefined;
+      return opened(text, name);
     } catch (error) {
-      if (error instanceof TokenLockedError) return error;
-      throw error;
+      return locked(error);
     }
   }
 
@@ -166,23 +175,25 @@ export function fileTokenVault(
             sealedBy: seal.current,
             sealed: Buffer.from(seal.seal(Buffer.from(value), name)).toString('base64'),
           });
-    const draft = await drafted(name, text);
-    const before = seal === undefined ? undefined : await open(file, 'r+').catch(() => undefined);
-    // Turns hold within this process. A token that another one saves between this look and the rename, two calls of the
-    // file system, is still lost: no rename compares, and a lock in a file would outlive a process that crashed.
-    if (over !== undefined && (await readOrNothing(file)) !== over) {
+    for (let nth = 1; ; nth++) {
+      const draft = await drafted(name, text);
+      const before = seal === undefined ? undefined : await open(file, 'r+').catch(() => undefined);
+      // Turns hold within this process. A token that another one saves between this look and the rename, two calls of the
+      // file system, is still lost: no rename compares, and a lock in a file would outlive a process that crashed.
+      if (over !== undefined && (await readText(file)) !== over) {
+        await before?.close();
+        await wiped(draft);
+        return;
+      }
+      // A start of another process may take it for one that was left. That process may have saved a token since.
+      if (await isMoved(draft, file, nth)) {
+        await using directory = await open(folder, 'r');
+        await directory.sync();
+        if (before !== undefined) await overwritten(before);
+        return;
+      }
       await before?.close();
-      await wiped(draft);
-      return;
     }
-    await rename(draft, file).catch(async (error: unknown) => {
-      // A start of another process took it for one that was left.
-      if (!isMissing(error)) throw error;
-      await rename(await drafted(name, text), file);
-    });
-    await using directory = await open(folder, 'r');
-    await directory.sync();
-    if (before !== undefined) await overwritten(before);
   }
 
   /** Under a name of its own: another process may be saving the successor of the same token. */
@@ -207,7 +218,45 @@ function nameOf(key: string): string {
   return `${sha256(key).slice('sha256:'.length, 'sha256:'.length + 32)}.token`;
 }
 
-async function readOrNothing(file: string): Promise<string | undefined> {
+/** Every process wipes once, at its start. */
+const MOVES_MAX = 5;
+
+/** `false`: the draft was gone, and another may be made. */
+async function isMoved(draft: string, file: string, nth: number): Promise<boolean> {
+  try {
+    await rename(draft, file);
+    return true;
+  } catch (error) {
+    if (isMissing(error) && nth < MOVES_MAX) return false;
+    throw error;
+  }
+}
+
+/** Whoever replaces a file overwrites what lay there: one that was opened before that reads zeros, and the next is in place by then. */
+const READS_MAX = 3;
+
+/** `undefined` where there is none. Whatever else is no token in its whole: who took it for none would spend the provisioned one again. */
+async function wholeText(file: string): Promise<string | undefined> {
+  for (let nth = 1; ; nth++) {
+    const text = await readText(file).catch((error: unknown) => {
+      const code = shownCode(error);
+      throw unreadable(file, `cannot be read${code === undefined ? '' : ` (${code})`}`);
+    });
+    if (text === undefined || isObject(jsonOf(text))) return text;
+    if (nth === READS_MAX) throw unreadable(file, text === '' ? 'is empty' : 'is not whole');
+  }
+}
+
+function unreadable(file: string, how: string): TokenLockedError {
+  return new TokenLockedError({ code: 'AUTH_TOKEN_LOCKED', message: `the refresh token in ${file} ${how}` });
+}
+
+function locked(error: unknown): TokenLockedError {
+  if (error instanceof TokenLockedError) return error;
+  throw error;
+}
+
+async function readText(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
@@ -265,10 +314,15 @@ export interface KeptToken {
   readonly seed: string;
 }
 
+/** `undefined` where nothing is kept. Throws `TokenLockedError` where something is, and it is no token. */
 export function parseKept(text: string | undefined): KeptToken | undefined {
-  const value = text === undefined ? undefined : jsonOf(text);
+  if (text === undefined) return undefined;
+  const value = jsonOf(text);
   if (!isObject(value) || typeof value['token'] !== 'string' || typeof value['seed'] !== 'string')
-    return undefined;
+    throw new TokenLockedError({
+      code: 'AUTH_TOKEN_LOCKED',
+      message: 'what is kept of it is no refresh token',
+    });
   return { token: value['token'], seed: value['seed'] };
 }
 

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrokerKind } from './private-broker.ts';
@@ -8,11 +8,13 @@ const REPO = join(import.meta.dirname, '../../../..');
 /** A workspace with one pipeline: an order of the broker's contract makes one effect at an HTTP target. */
 export async function brokerWorkspace(kind: BrokerKind): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'tenon-brokers-'));
-  for (const folder of ['contracts/effects', 'connectors/effects', `connectors/${kind}`, 'pipelines'])
+  for (const folder of ['contracts/effects', 'connectors/effects', `connectors/${kind}/src`, 'pipelines'])
     await mkdir(join(root, folder), { recursive: true });
   await cp(join(REPO, 'contracts', kind), join(root, 'contracts', kind), { recursive: true });
-  // The code by a link, so that it finds its libraries; the manifest with what a private broker needs.
-  await symlink(join(REPO, 'connectors', kind, 'src'), join(root, 'connectors', kind, 'src'));
+  // The code is handed on, so that it finds its libraries (a link that leads out of a workspace is not followed); the manifest with what a
+  // private broker needs.
+  const code = JSON.stringify(join(REPO, 'connectors', kind, 'src/index.ts'));
+  await writeFile(join(root, 'connectors', kind, 'src/index.ts'), `export { default } from ${code};\n`);
   const manifest = await readFile(join(REPO, 'connectors', kind, 'connector.yaml'), 'utf8');
   await writeFile(
     join(root, 'connectors', kind, 'connector.yaml'),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  ConnectionEnd,
   connectionProblem,
   goodbye,
   type IncomingMessage,
@@ -47,7 +48,11 @@ export function csvSource(context: SourceContext, layouts: Readonly<Record<strin
     const layout = layoutOf();
     const folder = await openFolder(context, 'take files');
     const over = new AbortController();
-    void folder.ended.then(() => over.abort());
+    const end = new ConnectionEnd();
+    void folder.ended.then(() => {
+      over.abort();
+      end.come(new ConnectionEnded());
+    });
     const ended = AbortSignal.any([signal, over.signal]);
     try {
       for (const name of [claims, 'done', 'refused']) await folder.makeFolder(inside(name));
@@ -55,7 +60,7 @@ export function csvSource(context: SourceContext, layouts: Readonly<Record<strin
       while (!ended.aborted) {
         for (const { name } of await folder.list(inside(claims))) {
           // A read over a connection that has ended may never say so itself.
-          await Promise.race([take(folder, layout, name, ended), folder.ended]);
+          await end.during(take(folder, layout, name, ended));
           if (ended.aborted) break;
         }
         if (ended.aborted) break;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { ConnectionEnd } from '@tenon/connector';
 import ssh2, { type Client, type ConnectConfig, type SFTPWrapper } from 'ssh2';
 import { type Folder, Gone } from './folder.ts';
 
@@ -69,13 +70,14 @@ export function fingerprint(key: Buffer): string {
 
 function folderOf(client: Client, sftp: SFTPWrapper, base: string, ended: Promise<void>): Folder {
   const at = (path: string): string => [base, path].filter((part) => part !== '').join('/');
+  const end = new ConnectionEnd();
+  void ended.then(() => end.come(new ConnectionEnded()));
   const done = (work: (callback: (error?: Error | null) => void) => void): Promise<void> =>
-    Promise.race([
+    end.during(
       new Promise<void>((resolve, reject) => {
         work((error) => (error ? reject(statusOf(error) === NO_SUCH_FILE ? new Gone() : error) : resolve()));
       }),
-      ended.then(() => Promise.reject(new ConnectionEnded())),
-    ]);
+    );
   return {
     list: async (path) => {
       const { promise, resolve } =

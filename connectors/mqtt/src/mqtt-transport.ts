@@ -1,4 +1,5 @@
 import {
+  ConnectionEnd,
   keptConnection,
   MessageRefused,
   messageTransport,
@@ -18,14 +19,18 @@ const AT_LEAST_ONCE = 1;
  * connection; after a lost one it is sent anew, so only its id (user property `message-id`) tells a repeat.
  */
 export function mqttTransport(context: TransportContext): Transport {
-  const kept = keptConnection<MqttClient>(
+  const kept = keptConnection<Connection>(
     context.clock,
     async () => {
       const client = await openClient(context, 'publish', { clean: true });
-      client.on('close', () => kept.lost(client));
-      return client;
+      const connection = { client, end: new ConnectionEnd() };
+      client.on('close', () => {
+        kept.lost(connection);
+        connection.end.come(new Error('closed'));
+      });
+      return connection;
     },
-    (client) => client.endAsync(),
+    ({ client }) => client.endAsync(),
   );
   return messageTransport(context, { publish, close: () => kept.close() });
 
@@ -37,13 +42,13 @@ export function mqttTransport(context: TransportContext): Transport {
         'its binding says QoS 0, which no broker acknowledges; nothing was sent',
         'notSent',
       );
-    const client = await kept.get();
+    const { client, end } = await kept.get();
     signal.throwIfAborted();
     if (!client.connected)
       throw new MessageRefused('transient', 'the connection had just ended; nothing was sent', 'notSent');
     sending();
     try {
-      await Promise.race([
+      await end.during(
         client.publishAsync(message.address, Buffer.from(message.body), {
           qos,
           retain,
@@ -56,8 +61,7 @@ export function mqttTransport(context: TransportContext): Transport {
             },
           },
         }),
-        closed(client),
-      ]);
+      );
     } catch (error) {
       throw refusal(error) ?? error;
     }
@@ -65,10 +69,9 @@ export function mqttTransport(context: TransportContext): Transport {
   }
 }
 
-function closed(client: MqttClient): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    client.once('close', () => reject(new Error('closed')));
-  });
+interface Connection {
+  readonly client: MqttClient;
+  readonly end: ConnectionEnd;
 }
 
 /** The MQTT binding of CloudEvents writes attributes as user properties without a prefix. */

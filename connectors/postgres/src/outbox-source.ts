@@ -1,5 +1,6 @@
 import {
   answered,
+  ConnectionEnd,
   connectionProblem,
   goodbye,
   type IncomingMessage,
@@ -40,10 +41,8 @@ export function outboxSource(context: SourceContext): Source {
       const client = await pool.connect().catch((error: unknown) => {
         throw connectRefusal(error) ?? error;
       });
-      const broken = Promise.withResolvers<never>();
-      client.on('error', broken.reject);
-      // Nobody may be waiting for it when it comes.
-      broken.promise.catch(() => {});
+      const broken = new ConnectionEnd();
+      client.on('error', (error) => broken.come(error));
       try {
         if (plan.create) await answered(clock, ANSWER_MS, client.query(outboxSql(plan.from)));
         await lock(client, signal);
@@ -55,7 +54,7 @@ export function outboxSource(context: SourceContext): Source {
         while (!signal.aborted) {
           // Before the look: what is told from here on is not slept over.
           wake = new AbortController();
-          const rows = await Promise.race([answered(clock, ANSWER_MS, look(client)), broken.promise]);
+          const rows = await broken.during(answered(clock, ANSWER_MS, look(client)));
           consuming();
           const isMore = rows.length > 0 && (await take(client, rows));
           const pauseMs = plan.everyMs / 2 + (random.next() * plan.everyMs) / 2;

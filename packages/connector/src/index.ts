@@ -48,6 +48,7 @@ export {
   structuredBody,
   structuredCloudEvent,
 } from './message/cloud-event.ts';
+export { ConnectionEnd } from './message/connection-end.ts';
 export { goodbye, type KeptConnection, keptConnection } from './message/kept-connection.ts';
 export { readHeaders } from './message/message-headers.ts';
 export {

@@ -1,6 +1,8 @@
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type {
   CallRequest,
   ConnectionConfig,
@@ -155,6 +157,23 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
           expect(there.map(({ id }) => id)).toContain('key-1');
         },
       );
+
+      it('what is sent leaves no listener behind at its connection, however many are under way', async () => {
+        const { place, transport } = await open();
+        const warnings: string[] = [];
+        const warned = ({ name, message }: Error): number => warnings.push(`${name}: ${message}`);
+        process.on('warning', warned);
+        try {
+          const keys = Array.from({ length: 24 }, (_, number) => `key-${number}`);
+          await Promise.all(keys.slice(0, 12).map((key) => transport.call(placed(place, key, key))));
+          for (const key of keys.slice(12)) await transport.call(placed(place, key, key));
+          // A warning is told in the turn after.
+          await sleep(systemClock, 0);
+        } finally {
+          process.off('warning', warned);
+        }
+        expect(warnings).toEqual([]);
+      });
 
       it('the connection is opened again after it was cut', async () => {
         const { place, transport, hop } = await open();
@@ -396,6 +415,28 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
         );
       });
 
+      it('what was taken is let go, however long its connection lives', async () => {
+        const { place, take } = await open();
+        const taking = await take({});
+        let taken = 0;
+        const bring = async (count: number): Promise<void> => {
+          await place.put(Array.from({ length: count }, (_, index) => large(`ord_${taken + index}`)));
+          taken += count;
+          await eventually(
+            () => taking.accepted().length,
+            (length) => length === taken,
+          );
+          await eventually(
+            () => place.left(),
+            (left) => left === 0,
+          );
+        };
+        await bring(20);
+        const before = await heldBytes();
+        for (let round = 0; round < 8; round++) await bring(10);
+        expect(((await heldBytes()) - before) / LARGE_BYTES).toBeLessThan(40);
+      });
+
       it('on stopping, what is not stored yet stays with the broker', async () => {
         const { place, take } = await open();
         const taking = await take({ refuse: () => true });
@@ -630,6 +671,28 @@ function shipped(orderId: string, version: number): RawMessage {
     id: `${orderId}-${version}`,
     body: JSON.stringify({ orderId, parcelId: `par_${version}`, version }),
   };
+}
+
+const LARGE_BYTES = 100_000;
+
+function large(orderId: string): RawMessage {
+  return {
+    id: `${orderId}-1`,
+    body: JSON.stringify({ orderId, parcelId: 'x'.repeat(LARGE_BYTES), version: 1 }),
+  };
+}
+
+/** What is reachable, of this thread. */
+async function heldBytes(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  // What is made by the flag is a function of a new context.
+  const collect = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 5; round++) {
+    collect();
+    await sleep(systemClock, 20);
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /** Looks again and again until it is so; fails with what was last seen. */

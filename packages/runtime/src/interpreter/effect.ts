@@ -28,6 +28,25 @@ export type EffectEnd =
       readonly givenUp?: { readonly happened?: Json; readonly nth?: number };
     };
 
+type Attempt = Awaited<ReturnType<typeof attemptOnce>>;
+type Unsuccessful = Exclude<Attempt, { readonly outcome: 'succeeded' }>;
+/** What ended a wait for good. */
+type Ended = ReturnType<typeof interruptionEnd>;
+
+/** An attempt that may have taken effect, or that uses up its budget. */
+interface Counted {
+  readonly startedAtMs: number;
+  readonly clockMs: number;
+  /** Where it is not `startedAtMs`. */
+  readonly firstSentAtMs?: number;
+}
+
+interface Doubtful extends Counted {
+  readonly failure: Failure;
+  readonly endedAtMs: number;
+  readonly refused?: RefusedValue;
+}
+
 /**
  * Carries an effect to a definite end (DESIGN §8): attempts within the budget; a lost answer is repeated with the same
  * key where that is harmless, else settled by the probe, else left in doubt until a person says what happened.
@@ -51,72 +70,103 @@ export async function perform(
     const stopped = held === undefined ? undefined : await held;
     if (stopped !== undefined) return { ok: false, attempts: n - 1, ...stopped };
     const attempt = await attemptOnce(tries, n);
-    if (attempt.outcome === 'stopped')
-      return { ok: false, attempts: n, ...interruptionEnd(attempt.interruption) };
-    if (attempt.outcome === 'held') {
-      // It was no attempt, but the one before this process may have been.
-      tries.budgetFrom++;
-      tries.unclear = attempt.unclear;
-      if (attempt.unclear) tries.firstSentAtMs ??= attempt.firstSentAtMs;
-      continue;
-    }
-    let waitEnded: Awaited<ReturnType<typeof rest>>;
-    if (attempt.outcome === 'postponed') {
-      // It waits for its connection: no attempt, and no end but the run's own deadline.
-      tries.budgetFrom++;
-      tries.unclear = attempt.unclear;
-      if (attempt.unclear) tries.firstSentAtMs ??= attempt.firstSentAtMs;
-      waitEnded = await rest(tries, attempt.nextAtMs, `${effect.id}#${n}`);
-      if (waitEnded === undefined) continue;
-      if (!attempt.unclear) return { ok: false, attempts: n, ...waitEnded };
-    }
-    tries.budgetStartedAtMs ??= attempt.startedAtMs;
-    if (attempt.outcome !== 'succeeded') tries.budgetClockMs ??= attempt.clockMs;
-    if (attempt.outcome !== 'succeeded') tries.firstSentAtMs ??= attempt.firstSentAtMs ?? attempt.startedAtMs;
-    if (attempt.outcome === 'succeeded')
-      return {
-        ok: true,
-        value: attempt.value,
-        attempts: n,
-        ...nthOf(attempt),
-        ...(attempt.version !== undefined && { version: attempt.version }),
-      };
-
-    if (attempt.outcome === 'retryable') {
-      tries.unclear = attempt.unclear;
-      const interruption = await rest(tries, attempt.nextAtMs, `${effect.id}#${n}`);
-      if (interruption === undefined) continue;
-      if (!attempt.unclear) return { ok: false, attempts: n, ...interruption };
-    }
-    if (attempt.outcome === 'failed') return { ok: false, failure: attempt.failure, attempts: n };
-    if (attempt.outcome === 'refused')
-      return { ok: false, failure: attempt.failure, refused: attempt.refused, attempts: n };
-
-    const settled = await settle(tries, n, attempt);
-    switch (settled.as) {
-      case 'happened':
-        return { ok: true, value: settled.value, attempts: n, ...nthOf(settled) };
-      case 'absent': {
-        tries.unclear = false;
-        // What was postponed has not failed: it ends by what ended its wait.
-        if (settled.nextAtMs === undefined && waitEnded !== undefined)
-          return { ok: false, attempts: n, ...waitEnded };
-        if (settled.nextAtMs === undefined) return absent(tries, n, attempt);
-        const interruption = await rest(tries, settled.nextAtMs, `${effect.id}#${n}`);
-        if (interruption !== undefined) return { ok: false, attempts: n, ...interruption };
-        break;
-      }
-      case 'redo':
-        // A person's word: none of the attempts so far took effect.
-        tries.unclear = false;
-        tries.budgetFrom = n + 1;
-        tries.budgetStartedAtMs = undefined;
-        tries.budgetClockMs = undefined;
-        break;
-      case 'givenUp':
-        return { ok: false, failure: attempt.failure, attempts: n, givenUp: settled.givenUp };
-    }
+    // Nearly every attempt ends here, and waits for nothing else.
+    if (attempt.outcome === 'succeeded') return succeeded(attempt, n);
+    const end = await following(tries, n, attempt);
+    if (end !== undefined) return end;
   }
+}
+
+/** What an attempt that did not succeed leads to; `undefined`: the next one. */
+async function following(tries: Tries, n: number, attempt: Unsuccessful): Promise<EffectEnd | undefined> {
+  switch (attempt.outcome) {
+    case 'stopped':
+      return { ok: false, attempts: n, ...interruptionEnd(attempt.interruption) };
+    case 'held':
+      wasNoAttempt(tries, attempt);
+      return undefined;
+    case 'postponed': {
+      // It waits for its connection, with no end but the run's own deadline, or the step's.
+      wasNoAttempt(tries, attempt);
+      const ended = await rest(tries, attempt.nextAtMs, `${tries.effect.id}#${n}`);
+      if (ended === undefined) return undefined;
+      return attempt.unclear ? settledEnd(tries, n, attempt, ended) : { ok: false, attempts: n, ...ended };
+    }
+    case 'retryable': {
+      count(tries, attempt);
+      tries.unclear = attempt.unclear;
+      const ended = await rest(tries, attempt.nextAtMs, `${tries.effect.id}#${n}`);
+      if (ended === undefined) return undefined;
+      return attempt.unclear ? settledEnd(tries, n, attempt) : { ok: false, attempts: n, ...ended };
+    }
+    case 'failed':
+      return { ok: false, failure: attempt.failure, attempts: n };
+    case 'refused':
+      return { ok: false, failure: attempt.failure, refused: attempt.refused, attempts: n };
+    case 'unknown':
+      return settledEnd(tries, n, attempt);
+  }
+}
+
+/** Nothing was sent, so it uses up nothing of the budget; what a process before this one sent may be unclear still. */
+function wasNoAttempt(
+  tries: Tries,
+  { unclear, firstSentAtMs }: { readonly unclear: boolean; readonly firstSentAtMs: number },
+): void {
+  tries.budgetFrom++;
+  tries.unclear = unclear;
+  if (unclear) tries.firstSentAtMs ??= firstSentAtMs;
+}
+
+/** The budget and the time for which the target knows the key run from the first attempt that did not succeed. */
+function count(tries: Tries, attempt: Counted): void {
+  tries.budgetStartedAtMs ??= attempt.startedAtMs;
+  tries.budgetClockMs ??= attempt.clockMs;
+  tries.firstSentAtMs ??= attempt.firstSentAtMs ?? attempt.startedAtMs;
+}
+
+/**
+ * An attempt whose outcome is not known, brought to one: what is there is adopted, what is not may be sent once more
+ * (`undefined`), and a person may say so or give it up. `waitEnded`: what ended the wait for its connection.
+ */
+async function settledEnd(
+  tries: Tries,
+  n: number,
+  attempt: Doubtful,
+  waitEnded?: Ended,
+): Promise<EffectEnd | undefined> {
+  count(tries, attempt);
+  const settled = await settle(tries, n, attempt);
+  switch (settled.as) {
+    case 'happened':
+      return succeeded(settled, n);
+    case 'absent': {
+      tries.unclear = false;
+      if (settled.nextAtMs !== undefined) {
+        const ended = await rest(tries, settled.nextAtMs, `${tries.effect.id}#${n}`);
+        return ended && { ok: false, attempts: n, ...ended };
+      }
+      // What was postponed has not failed: it ends by what ended its wait.
+      return waitEnded === undefined ? absent(tries, n, attempt) : { ok: false, attempts: n, ...waitEnded };
+    }
+    case 'redo':
+      // A person's word: none of the attempts so far took effect.
+      tries.unclear = false;
+      tries.budgetFrom = n + 1;
+      tries.budgetStartedAtMs = undefined;
+      tries.budgetClockMs = undefined;
+      return undefined;
+    case 'givenUp':
+      return { ok: false, failure: attempt.failure, attempts: n, givenUp: settled.givenUp };
+  }
+}
+
+function succeeded(
+  done: { readonly value: Json; readonly nth?: number; readonly version?: Version },
+  attempts: number,
+): EffectEnd {
+  const { value, version } = done;
+  return { ok: true, value, attempts, ...nthOf(done), ...(version !== undefined && { version }) };
 }
 
 /** It is settled that none of the attempts took effect: so the last answer counts, where the step takes it as a value. */
@@ -135,7 +185,7 @@ export function idempotencyKey(pipeline: string, businessKey: string, effectId: 
 }
 
 /** Waits here while a switch holds the attempt. An unclear one is settled, never given up. */
-function mayGo(tries: Tries, n: number): Promise<ReturnType<typeof interruptionEnd> | undefined> | undefined {
+function mayGo(tries: Tries, n: number): Promise<Ended | undefined> | undefined {
   const { ctx, effect } = tries;
   const held = ctx.hold({
     step: effect.place,
@@ -148,11 +198,7 @@ function mayGo(tries: Tries, n: number): Promise<ReturnType<typeof interruptionE
 }
 
 /** Waits until `atMs`; says what ended the wait for good, if anything did. */
-async function rest(
-  tries: Tries,
-  atMs: number,
-  place: string,
-): Promise<{ readonly failure: Failure; readonly cancelled?: Cancellation } | undefined> {
+async function rest(tries: Tries, atMs: number, place: string): Promise<Ended | undefined> {
   const { ctx, effect } = tries;
   if (!effect.interruptible) {
     await ctx.sleepUntil(atMs, effect.place);

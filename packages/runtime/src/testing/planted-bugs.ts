@@ -144,8 +144,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'an unclear attempt is forgotten by the next',
     effect,
-    'tries.unclear = attempt.unclear;\n      const interruption',
-    'tries.unclear = false;\n      const interruption',
+    'tries.unclear = attempt.unclear;\n      const ended',
+    'tries.unclear = false;\n      const ended',
   ),
   bug(
     'an exhausted budget makes the unknown failed',

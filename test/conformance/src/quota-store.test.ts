@@ -32,4 +32,25 @@ describe.skipIf(missing !== undefined)('a quota counted in Redis', () => {
     client.destroy();
     await expect(one.take('acme', 3, 1_500)).rejects.toThrow();
   });
+
+  it('takes back a place of the window that it was taken in, and none of a later one', async () => {
+    const client = createClient({ url: 'redis://127.0.0.1:6379', disableOfflineQueue: true });
+    await client.connect();
+    const prefix = `tenon-test-${randomBytes(6).toString('hex')}`;
+    const store = redisQuotaStore(client, prefix);
+    const count = async () => Number(await client.get((await client.keys(`${prefix}:*`))[0] ?? ''));
+    await store.take('acme', 2, 2_000);
+    await store.take('acme', 2, 2_000);
+    await store.giveBack!('acme', 2, 2_000, 1);
+    expect(await count()).toBe(1);
+    expect(await store.take('acme', 2, 2_000)).toBe(0);
+    expect(await store.take('acme', 2, 2_000)).toBeGreaterThan(0);
+    await store.giveBack!('acme', 2, 2_000, 1_990);
+    expect(await count(), 'taken before this window began').toBe(3);
+    const [key] = await client.keys(`${prefix}:*`);
+    await client.del(key!);
+    await store.giveBack!('acme', 2, 2_000, 1);
+    expect(await client.keys(`${prefix}:*`), 'of a window that is over').toEqual([]);
+    client.destroy();
+  });
 });

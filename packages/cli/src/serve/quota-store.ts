@@ -51,6 +51,7 @@ export async function openQuotaStore(
   return {
     store: {
       // That the connection is not ready says less than why it is not.
+      ...counted,
       take: (...asked) => counted.take(...asked).catch((error: unknown) => Promise.reject(broken ?? error)),
     },
     [Symbol.asyncDispose]: async () => {

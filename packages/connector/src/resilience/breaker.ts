@@ -60,24 +60,24 @@ export class Breaker {
   }
 
   /** Milliseconds until a probe is let through, when none is now. */
-  refusal(): number | undefined {
+  refusal(atMs = this.#clock.steady()): number | undefined {
     if (this.#declared === undefined || this.#state !== 'open') return undefined;
-    const restMs = this.#openedAtMs + this.#declared.openForMs - this.#clock.steady();
+    const restMs = this.#openedAtMs + this.#declared.openForMs - atMs;
     return restMs > 0 ? restMs : undefined;
   }
 
-  /** Would a call be let through now? Takes no turn. */
-  get isPassable(): boolean {
+  /** Would `enter` let a call through at that moment of `steady`? Takes no turn. */
+  isPassable(atMs: number): boolean {
     if (this.#declared === undefined || this.#state === 'closed') return true;
-    if (this.#state === 'open') return this.refusal() === undefined;
+    if (this.#state === 'open') return this.refusal(atMs) === undefined;
     return this.#round.calls + this.#round.underWay < this.#declared.probes;
   }
 
-  /** A turn for a call, which ends it, when it is let through now; `full`: all probes are under way. */
-  enter(): BreakerTurn | 'open' | 'full' {
+  /** A turn for a call, which ends it, when it is let through at that moment of `steady`; `full`: all probes are under way. */
+  enter(atMs: number): BreakerTurn | 'open' | 'full' {
     const declared = this.#declared;
     if (declared === undefined) return () => {};
-    if (this.refusal() !== undefined) return 'open';
+    if (this.refusal(atMs) !== undefined) return 'open';
     if (this.#state === 'open') this.#become('halfOpen');
     const round = this.#round;
     if (this.#state === 'halfOpen' && round.calls + round.underWay >= declared.probes) return 'full';

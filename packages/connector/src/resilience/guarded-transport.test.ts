@@ -545,6 +545,104 @@ describe('a quota that processes share', () => {
   });
 });
 
+describe('a place of a shared quota whose call is not sent', () => {
+  const rateLimit = { quota: 10, windowMs: 60_000, key: 'account', headers: [] } as const;
+
+  /** Answers when it is told to; counts as a store does. */
+  function answering() {
+    const asked: (() => void)[] = [];
+    const store = {
+      taken: 0,
+      back: [] as number[],
+      take: () =>
+        new Promise<number>((answer) =>
+          asked.push(() => {
+            store.taken++;
+            answer(0);
+          }),
+        ),
+      giveBack: async (_account: string, _quota: number, _windowMs: number, agoMs: number) => {
+        store.taken--;
+        store.back.push(agoMs);
+      },
+    };
+    return { asked, store, quota: { store, account: 'a', share: 1 } };
+  }
+
+  it('is given back where the call was called off just after it was taken', async () => {
+    const { asked, store, quota } = answering();
+    let isOff = false;
+    const test = guarded({ rateLimit }, () => fine, { quota });
+    const call = test.call({ isCalledOff: () => isOff });
+    await settle();
+    isOff = true;
+    asked[0]!();
+    expect(await call).toMatchObject({ calledOff: true });
+    expect(store).toMatchObject({ taken: 0, back: [expect.any(Number)] });
+  });
+
+  it('is given back where a breaker opened meanwhile', async () => {
+    const breaker = { failureRate: 0.5, windowMs: 60_000, minimum: 2, openForMs: 60_000, probes: 1 };
+    const { asked, store, quota } = answering();
+    const test = guarded({ breaker, rateLimit }, () => trouble, { quota });
+    const calls = [test.call(), test.call(), test.call()];
+    await sleep(systemClock, 10);
+    asked[0]!();
+    asked[1]!();
+    await Promise.all(calls.slice(0, 2));
+    asked[2]!();
+    await calls[2];
+    expect(store.taken).toBe(2);
+  });
+
+  it('is given back where the store answered after the patience of the call', async () => {
+    const clock = manualClock(0);
+    const { asked, store, quota } = answering();
+    const test = guarded({ rateLimit }, () => fine, { quota, clock });
+    const call = test.call({}, 100);
+    await settle();
+    clock.advance(101);
+    asked[0]!();
+    expect(await call).toMatchObject({ postponed: true, failure: { code: 'CONNECTION_QUOTA_SPENT' } });
+    expect(store.taken).toBe(0);
+    expect(test.sent).toEqual([]);
+  });
+
+  it('is given back where the store answered after it was taken as away', async () => {
+    const clock = manualClock(0);
+    const { asked, store, quota } = answering();
+    const test = guarded({ rateLimit }, () => fine, { quota, clock });
+    const call = test.call();
+    await settle();
+    clock.advance(250);
+    expect(await call).toBe(fine);
+    clock.advance(10);
+    asked[0]!();
+    await settle();
+    expect(store).toMatchObject({ taken: 0, back: [260] });
+  });
+
+  it('is taken by each call that is sent, at whichever reading of the clock a breaker lets go', async () => {
+    for (let openForMs = 1; openForMs <= 20; openForMs++) {
+      const breaker = { failureRate: 0.5, windowMs: 60_000, minimum: 1, openForMs, probes: 1 };
+      const clock = manualClock(0);
+      let readings = 0;
+      const going = { ...clock, now: () => clock.now(), steady: () => clock.steady() + readings++ };
+      const store = { taken: 0, take: async () => Number(++store.taken < 0) };
+      const { promise: stalled, resolve } = Promise.withResolvers<CallResult>();
+      const test = guarded({ inFlightMax: 1, breaker, rateLimit }, (call) => (call === 1 ? stalled : fine), {
+        clock: going,
+        quota: { store, account: 'a', share: 1 },
+      });
+      const calls = [test.call(), test.call()];
+      await settle();
+      resolve(trouble);
+      await Promise.all(calls);
+      expect(store.taken, `open for ${openForMs}`).toBe(test.sent.length);
+    }
+  });
+});
+
 describe('a transport that never answers', () => {
   const never = (): Promise<CallResult> => new Promise(() => {});
   const stuck = {
@@ -597,11 +695,11 @@ describe('a transport that never answers', () => {
     expect(hasEnded).toBe(false);
     expect(test.sent).toHaveLength(1);
   });
-
-  async function settle(): Promise<void> {
-    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
-  }
 });
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
 
 describe('a call in a line', () => {
   it('hears that the other side wants to be left alone', async () => {

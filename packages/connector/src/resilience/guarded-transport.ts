@@ -10,7 +10,7 @@ import { type DeprecationNotice, deprecationOf } from './deprecation.ts';
 import { Bulkhead } from './in-flight.ts';
 import { Quota } from './quota.ts';
 import { RetryBudget } from './retry-budget.ts';
-import type { QuotaSharing } from './shared-quota.ts';
+import type { QuotaSharing, SharedPlace } from './shared-quota.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface GuardOptions {
@@ -156,7 +156,7 @@ export function guardedTransport(
     let isSent = false;
     let turn: BreakerTurn | undefined;
     let result: CallResult | undefined;
-    let isCounted = !quota.isShared;
+    let place: SharedPlace | undefined;
     let release = await bulkhead.enter(untilMs, request.signal);
     try {
       if (release === undefined) return postponed(busyFailure());
@@ -167,14 +167,17 @@ export function guardedTransport(
           // Another answer may have come since.
           continue;
         }
-        if (!isCounted && breaker.isPassable) {
+        // Read once: a breaker that lets go between two readings would let a call through that is not counted.
+        const atMs = clock.steady();
+        if (quota.isShared && place === undefined && breaker.isPassable(atMs)) {
           // For all processes it is counted as late as may be: taken before it stood in lines, a place would be of a window that is over by then.
-          const waitMs = await quota.share();
-          isCounted = waitMs === 0;
+          const taken = await quota.share();
+          const waitMs = typeof taken === 'number' ? taken : 0;
+          if (typeof taken !== 'number') place = taken;
           // The store takes its time as well.
           if (clock.steady() > untilMs) return postponed(quotaFailure(waitMs));
           // Others may have opened the breaker meanwhile, or been asked to leave the other side alone.
-          if (isCounted) continue;
+          if (place !== undefined) continue;
           // Who waits for a window is in nobody's way.
           release();
           release = undefined;
@@ -183,7 +186,7 @@ export function guardedTransport(
           if (!release) return postponed(busyFailure());
           continue;
         }
-        const entered = breaker.enter();
+        const entered = breaker.enter(atMs);
         if (typeof entered === 'function') {
           turn = entered;
           break;
@@ -196,11 +199,15 @@ export function guardedTransport(
       isSent = true;
       sends();
       quota.leave(true);
+      place?.leave(true);
       result = await answer(request);
       quota.learn(result);
       return result;
     } finally {
-      if (!isSent) quota.leave(false);
+      if (!isSent) {
+        quota.leave(false);
+        place?.leave(false);
+      }
       turn?.(result);
       release?.();
     }

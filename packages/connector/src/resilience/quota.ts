@@ -3,7 +3,7 @@ import { quotaState } from '../http/retry-after.ts';
 import type { OperationDefaults } from '../manifest.ts';
 import type { CallResult } from '../transport.ts';
 import { CallWindow, type QuotaUse } from './call-window.ts';
-import { type QuotaSharing, SharedQuota } from './shared-quota.ts';
+import { type QuotaSharing, type SharedPlace, SharedQuota } from './shared-quota.ts';
 
 /** What was so when an earlier process ended, by the wall clock. */
 export interface QuotaBefore {
@@ -67,9 +67,9 @@ export class Quota {
     return this.#shared !== undefined;
   }
 
-  /** Takes a place where all processes are counted; the milliseconds to wait where there is none. It is not given back. */
-  share(): Promise<number> {
-    return this.#shared?.take() ?? Promise.resolve(0);
+  /** Takes a place where all processes are counted, to be left; the milliseconds to wait where there is none. */
+  async share(): Promise<SharedPlace | number> {
+    return this.#shared?.take() ?? 0;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { type SteadyClock, sleep } from '@tenon/model';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { kept } from '../kept.ts';
 import { CallWindow } from './call-window.ts';
 
 /** Counts the calls of one vendor account, for all processes that use it. */
@@ -9,6 +10,17 @@ export interface QuotaStore {
    * none left, 0 where there is. Rejects when the store cannot say.
    */
   take(account: string, quota: number, windowMs: number): Promise<number>;
+  /**
+   * Gives back a place that was taken no longer than `agoMs` ago, of a call that was not made. Of a window that has ended since then nothing is
+   * given back. May reject: the place counts then until its window is over, as all do where this is absent.
+   */
+  giveBack?(account: string, quota: number, windowMs: number, agoMs: number): Promise<void>;
+}
+
+/** Taken of a shared quota. Left once. */
+export interface SharedPlace {
+  /** `isSent`: the call is made now; else it never was, and the place is given back. */
+  leave(isSent: boolean): void;
 }
 
 /** How a connection shares the quota of its account with connections of other processes. */
@@ -63,21 +75,27 @@ export class SharedQuota {
     this.#alone = new CallWindow(Math.max(1, Math.floor(quota * sharing.share)), windowMs, clock);
   }
 
-  /** Milliseconds to wait; 0: it is taken. */
-  async take(): Promise<number> {
+  /** A place, to be left; where there is none, the milliseconds to wait. */
+  async take(): Promise<SharedPlace | number> {
     if (this.#awayUntilMs === undefined || this.#clock.steady() >= this.#awayUntilMs) {
-      const waitMs = await this.#ask();
+      const askedAtMs = this.#clock.steady();
+      const waitMs = await this.#ask(askedAtMs);
       if (waitMs !== undefined) {
         this.#isThere(true);
         if (waitMs > 0) return waitMs + this.#spreadMs();
-        this.#alone.add();
-        return 0;
+        return { leave: (isSent) => (isSent ? this.#alone.add() : this.#giveBack(askedAtMs)) };
       }
       this.#isThere(false);
     }
     const waitMs = this.#alone.take();
-    if (waitMs === 0) this.#alone.leave(true);
-    return waitMs;
+    return waitMs > 0 ? waitMs : { leave: (isSent) => this.#alone.leave(isSent) };
+  }
+
+  #giveBack(askedAtMs: number): void {
+    const { store, account } = this.#sharing;
+    const agoMs = Math.ceil(this.#clock.steady() - askedAtMs);
+    // One that is lost is of this window alone.
+    store.giveBack?.(account, this.#quota, this.#windowMs, agoMs).catch(() => {});
   }
 
   #spreadMs(): number {
@@ -86,18 +104,28 @@ export class SharedQuota {
   }
 
   /** `undefined`: it failed, or did not answer in time. */
-  async #ask(): Promise<number | undefined> {
+  async #ask(askedAtMs: number): Promise<number | undefined> {
     const { store, account } = this.#sharing;
     const answered = new AbortController();
     this.#because = undefined;
+    let isLate = false;
+    const taking = store.take(account, this.#quota, this.#windowMs).then(
+      (waitMs) => {
+        // Nobody waits for it any more: the call went by the share of this process.
+        if (isLate && waitMs === 0) this.#giveBack(askedAtMs);
+        return waitMs;
+      },
+      (error: unknown) => {
+        if (!isLate) this.#because = codeOf(error);
+        return undefined;
+      },
+    );
     try {
-      return await Promise.race([
-        store.take(account, this.#quota, this.#windowMs).catch((error: unknown) => {
-          this.#because = codeOf(error);
-          return undefined;
-        }),
-        sleep(this.#clock, ANSWER_MS, answered.signal).then(() => undefined),
-      ]);
+      const silent = sleep(this.#clock, ANSWER_MS, answered.signal).then(() => {
+        isLate = true;
+        return undefined;
+      });
+      return await Promise.race([taking, silent]);
     } finally {
       answered.abort();
     }
@@ -121,19 +149,30 @@ function codeOf(error: unknown): string | undefined {
 const COUNT = `redis.call('set', KEYS[1], 0, 'PX', math.floor(ARGV[4] * 1000), 'NX')
 local taken = redis.call('incrby', KEYS[1], ARGV[1])
 return {taken, redis.call('pttl', KEYS[1])}`;
+/** Of a window that began after the place was taken more is left than of one as old as the place. */
+const GIVE_BACK = `local left = redis.call('pttl', KEYS[1])
+if left > 0 and left <= ARGV[1] - ARGV[2] and tonumber(redis.call('get', KEYS[1])) > 0 then
+  return redis.call('decr', KEYS[1])
+end
+return 0`;
 /** Of a window there; a shorter one is counted as one of that length, which is the careful side. */
 const WINDOW_MS_MIN = 1_000;
 
+/** What is asked of a client besides what the limiter asks. */
+export interface ScriptClient {
+  eval(script: string, options: { readonly keys: string[]; readonly arguments: string[] }): Promise<unknown>;
+}
+
 /** Counts in Redis, through a client of `redis` (node-redis) that keeps no command for later. */
-export function redisQuotaStore(client: unknown, prefix = 'tenon'): QuotaStore {
+export function redisQuotaStore(client: ScriptClient, prefix = 'tenon'): QuotaStore {
   const limiters = new Map<string, RateLimiterRedis>();
-  return {
-    take: async (account, quota, windowMs) => {
-      const duration = Math.max(WINDOW_MS_MIN, windowMs);
-      const key = `${quota}/${duration}`;
-      let limiter = limiters.get(key);
-      if (limiter === undefined) {
-        limiter = new RateLimiterRedis({
+  const durationOf = (windowMs: number): number => Math.max(WINDOW_MS_MIN, windowMs);
+  const limiterOf = (quota: number, duration: number): RateLimiterRedis =>
+    kept(
+      limiters,
+      `${quota}/${duration}`,
+      () =>
+        new RateLimiterRedis({
           storeClient: client,
           useRedisPackage: true,
           rejectIfRedisNotReady: true,
@@ -141,11 +180,19 @@ export function redisQuotaStore(client: unknown, prefix = 'tenon'): QuotaStore {
           points: quota,
           duration: duration / 1_000,
           customIncrTtlLuaScript: COUNT,
-        });
-        limiters.set(key, limiter);
-      }
+        }),
+    );
+  return {
+    giveBack: async (account, quota, windowMs, agoMs) => {
+      const duration = durationOf(windowMs);
+      await client.eval(GIVE_BACK, {
+        keys: [limiterOf(quota, duration).getKey(account)],
+        arguments: [String(duration), String(agoMs)],
+      });
+    },
+    take: async (account, quota, windowMs) => {
       try {
-        await limiter.consume(account);
+        await limiterOf(quota, durationOf(windowMs)).consume(account);
         return 0;
       } catch (refusal) {
         if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);

@@ -21,6 +21,8 @@ export const REASON_AT = {
   setSwitch: 2,
   liftSwitch: 2,
   recordDrill: 2,
+  beginDrill: 2,
+  stopDrill: 2,
   recheck: 2,
   erase: 2,
   rewrapKeys: 1,

@@ -1,5 +1,6 @@
 export { backupTo } from './embedded/file/backup.ts';
 export { type ByteSeal, byteSeal, type SealProblem } from './embedded/file/byte-seal.ts';
+export { type ComparedCopy, compareCopy } from './embedded/file/compare-copy.ts';
 export { type EncryptionOptions, keyFolder, wrappedBy } from './embedded/file/data-keys.ts';
 export { diskRefusal } from './embedded/file/disk-space.ts';
 export { holderOf } from './embedded/file/lock.ts';

@@ -385,6 +385,36 @@ export const runtimeCases = {
     fires: async (open) => refusalOf(await recorded(await open(keyed), { pipeline: 'order' })),
     silent: async (open) => refusalOf(await recorded(await open(keyed), { pipeline: 'orders' })),
   },
+  DRILL_UNDER_WAY: {
+    fires: async (open) => {
+      const { runtime } = await open(keyed);
+      await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ana', 'ticket 1');
+      return refusalOf(await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'));
+    },
+    silent: async (open) => {
+      const { runtime } = await open(keyed);
+      return refusalOf(await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'));
+    },
+  },
+  DRILL_NOT_POSSIBLE: {
+    fires: async (open) => {
+      const { runtime } = await open(keyed);
+      await runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'a look');
+      return refusalOf(await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'));
+    },
+    silent: async (open) => {
+      const { runtime } = await open(keyed);
+      return refusalOf(await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'));
+    },
+  },
+  DRILL_UNKNOWN: {
+    fires: async (open) => refusalOf(await (await open(keyed)).runtime.stopDrill('d1', 'ana', 'no need')),
+    silent: async (open) => {
+      const { runtime } = await open(keyed);
+      const begun = await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ana', 'ticket 1');
+      return refusalOf(await runtime.stopDrill(begun.ok ? begun.drill.id : '', 'ana', 'no need'));
+    },
+  },
   DRILL_TIME_INVALID: {
     fires: async (open) => {
       const bench = await open(keyed);

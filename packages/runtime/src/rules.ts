@@ -323,6 +323,24 @@ export const runtimeRules = {
     why: 'What is due next is counted from the end of the last drill: one in the future would put it off.',
     fix: 'Give the moment at which it ended (`--at`), which is not later than now.',
   },
+  DRILL_UNDER_WAY: {
+    severity: 'error',
+    title: 'a drill is under way',
+    why: 'Two at a time would be judged by what the other one does.',
+    fix: 'Wait for its end, or stop it: `tenon drill stop <id>`; the message has its id.',
+  },
+  DRILL_NOT_POSSIBLE: {
+    severity: 'error',
+    title: 'the drill cannot be held as things stand',
+    why: 'What is in force already would be lifted with the drill, or would hold what the drill is to hold. Nothing was changed.',
+    fix: 'See the message for what is in its way (`tenon switches`), and hold the drill when that is over.',
+  },
+  DRILL_UNKNOWN: {
+    severity: 'error',
+    title: 'no such drill is under way',
+    why: 'It is over, or its id is misspelt.',
+    fix: 'See `tenon drill ls --results` for what came of it.',
+  },
   REGION_NOT_CLEARED: {
     severity: 'error',
     title: 'personal data was about to leave its region',

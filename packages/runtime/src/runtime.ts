@@ -1,7 +1,13 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
 import type { CancelFilter, CancellationResult, CancelledResult } from './api/cancellations.ts';
-import type { DrillReport, DrillRequest, DrillResult } from './api/drills.ts';
+import type {
+  DrillReport,
+  DrillRequest,
+  DrillResult,
+  DrillUnderWay,
+  LiveDrillRequest,
+} from './api/drills.ts';
 import type {
   AcceptResult,
   EventHearers,
@@ -219,6 +225,12 @@ export interface Runtime {
   drills(): DrillReport;
   /** Enters what a person or a command has to say of a drill that is over. */
   recordDrill(request: DrillRequest, actor: string, reason: string): Promise<DrillEntered>;
+  /** Begins a drill that the runtime holds and judges. Resolves when it has begun; it comes to its end whoever goes away. */
+  beginDrill(request: LiveDrillRequest, actor: string, reason: string): Promise<DrillBegun>;
+  /** The drill as it stands, or what came of it; `undefined` where it is not at hand any more. */
+  drill(id: string): DrillUnderWay | DrillResult | undefined;
+  /** Ends one that is under way before its time; its switch is lifted at once. */
+  stopDrill(id: string, actor: string, reason: string): Promise<ActionResult>;
 
   /**
    * Holds events in quarantine against the contracts in force now, in the order in which they came; with `apply` those that
@@ -280,6 +292,10 @@ export interface LedgerReader
 export type SwitchResult =
   /** `replaced`: the earlier one for the same thing, which is in force no more. */
   | { readonly ok: true; readonly switch: Switch; readonly replaced?: Switch }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+export type DrillBegun =
+  | { readonly ok: true; readonly drill: DrillUnderWay }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 export type DrillEntered =

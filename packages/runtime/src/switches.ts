@@ -12,6 +12,8 @@ interface SwitchRecord {
   readonly actor: string;
   readonly reason: string;
   readonly sinceMs: number;
+  /** Set by a drill, which lifts it: its id. One whose process ended is lifted at the next start. */
+  readonly drill?: string;
   /** Tells this setting apart from an earlier one of the same id. */
   readonly revision: string;
 }

@@ -7,10 +7,12 @@ import type {
   DueDrill,
 } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
-import { exit } from '../exit.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { renderTable } from '../text/table.ts';
 import { parseTime, time } from '../text/utc-time.ts';
 import { filters, listing, needReason, reason, remote } from './operator-options.ts';
+import { drillRestore } from './restore-drill.ts';
 import { sayDone, withRunning } from './with-client.ts';
 
 /** By the word of the command line. */
@@ -52,6 +54,33 @@ export const drillsCommands: readonly CommandSpec[] = [
       else if (args.text('format') !== 'json' && due.length === 0) show([], () => '');
       else show(shown, (width) => dueTable(due, width));
       return due.some(({ isOverdue }) => isOverdue) ? exit.findings : exit.clean;
+    }),
+  },
+  {
+    name: 'drill live',
+    summary: 'Hold a drill where a Tenon runs, measure it, judge it, and enter the result in the ledger',
+    positionals: ['<kind>'],
+    options: {
+      ...remote,
+      ...reason,
+      scratch: {
+        type: 'string',
+        value: '<folder>',
+        help: 'a restore: where the copy is made, which is gone afterwards; default: the folder for temporary files',
+      },
+    },
+    examples: ['tenon drill live restore --reason "every night"'],
+    run: withRunning(async (client, args, _show, io) => {
+      const why = needReason(args);
+      const word = args.positionals[0]!;
+      if (word !== 'restore')
+        throw new UsageError('argument-unknown', `there is no live drill ${word}; there are: restore`);
+      // Before the work: a Tenon that does not answer could not be told of it.
+      await client.get('/v1/drills');
+      const drill = await drillRestore(args, io);
+      // The shape that contracts/operations promises.
+      const made = (await client.post('/v1/drills', { drill, reason: why })) as unknown as DrillResult;
+      return told(made, args, io);
     }),
   },
   {
@@ -103,6 +132,29 @@ export const drillsCommands: readonly CommandSpec[] = [
     }),
   },
 ];
+
+/** The verdict is the exit code: 3 where it has failed, 6 where nothing could be told by it. */
+function told(drill: DrillResult, args: Args, io: Io): ExitCode {
+  const figures = figureWords(drill);
+  const words = [
+    `${subjectWords(drill)}: ${drill.verdict}${figures === '' ? '' : ` (${figures})`}`,
+    ...drill.findings.map((finding) => `  ${finding}`),
+  ];
+  sayDone(drill, words.join('\n'), args, io);
+  return EXITS[drill.verdict];
+}
+
+const EXITS: Readonly<Record<DrillVerdict, ExitCode>> = {
+  passed: exit.clean,
+  failed: exit.findings,
+  inconclusive: exit.partlyDone,
+};
+
+function figureWords({ figures }: DrillResult): string {
+  return Object.entries(figures)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');
+}
 
 /** What a drill is of, as the command line says it. */
 function subjectOf(args: Args): DrillSubject {
@@ -161,9 +213,7 @@ function resultTable(results: readonly DrillResult[], width: number | undefined)
       kindWords(one),
       one.pipeline ?? '',
       one.verdict,
-      Object.entries(one.figures)
-        .map(([name, value]) => `${name} ${value}`)
-        .join(', '),
+      figureWords(one),
       `${one.actor}${one.judgedBy === 'runtime' ? '' : ` (${one.judgedBy})`}`,
       one.reason,
       one.findings.join('; '),

@@ -1,3 +1,5 @@
+import type { Json, JsonObject } from '@tenon/model';
+
 /**
  * What is rehearsed where a Tenon runs (C130). `walkthrough`: the people who would be called walk through the places where somebody is
  * needed. `restore` is of the whole database, `rotation` of a connection, the others of a pipeline.
@@ -62,4 +64,36 @@ export interface DrillReport {
   readonly due: readonly DueDrill[];
   /** The newest first; the ledger has all of them. */
   readonly results: readonly DrillResult[];
+  /** One at a time. */
+  readonly underWay?: DrillUnderWay;
+}
+
+/** An event that a drill brings in itself, as one that the pipeline starts with: what it starts is done. */
+export interface TrialEvent {
+  readonly payload: Json;
+  readonly headers?: JsonObject;
+  /** Over which it is said to come; pipelines read its name as `connection`. */
+  readonly connection?: string;
+}
+
+/** A drill that the runtime holds itself, and judges by its ledger. */
+export type LiveDrillRequest = {
+  readonly kind: 'killSwitch';
+  readonly pipeline: string;
+  /** How long the switch is thrown. Default 10 s; 3 s to 5 min. */
+  readonly holdMs?: number;
+  /** How long what had waited may take to go on. Default 60 s, at most 10 min. */
+  readonly settleMs?: number;
+  /** Brought in while the switch is thrown, where nothing else may come. */
+  readonly trial?: TrialEvent;
+};
+
+/** A drill that the runtime is at. */
+export interface DrillUnderWay extends DrillSubject {
+  readonly id: string;
+  readonly startedAtMs: number;
+  readonly actor: string;
+  readonly reason: string;
+  /** What it is at, in words. */
+  readonly phase: string;
 }

@@ -13,6 +13,7 @@ import { operations, resume } from './control/operations.ts';
 import { secretUsers } from './control/secret-book.ts';
 import { notSwitched, unknownSubject } from './control/switch-subjects.ts';
 import { keepWatch } from './control/watch.ts';
+import { LiveDrills } from './drills/live-drills.ts';
 import { recordDrill } from './drills/record-drill.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { backupTo } from './file/backup.ts';
@@ -128,6 +129,8 @@ export async function openRuntimeWith(
   const reconciliations = new Reconciliations(engine, options);
   engine.reconciliations = reconciliations;
   const repairs = new Repairs(engine, reconciliations.reports, replays, options);
+  const drills = new LiveDrills(engine, options);
+  await drills.takeOver();
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);
   let stopped: Promise<void> | undefined;
@@ -198,7 +201,16 @@ export async function openRuntimeWith(
         ? { ok: false, code: 'SWITCH_NOT_SET', message: notSwitched(engine, id) }
         : { ok: true };
     },
-    drills: () => engine.drills.report(),
+    drills: () => ({
+      ...engine.drills.report(),
+      ...(drills.underWay !== undefined && { underWay: drills.underWay }),
+    }),
+    drill: (id) =>
+      drills.underWay?.id === id
+        ? drills.underWay
+        : engine.drills.report().results.find((one) => one.id === id),
+    beginDrill: (request, actor, reason) => drills.begin(request, actor, reason),
+    stopDrill: async (id, actor, reason) => drills.stopDrill(id, actor, reason),
     recordDrill: (request, actor, reason) =>
       engine.dispatcher.busy(() => recordDrill(engine, request, actor, reason)),
     recheck: (filter, actor, reason) => engine.dispatcher.busy(() => recheck(engine, filter, actor, reason)),
@@ -216,7 +228,7 @@ export async function openRuntimeWith(
       watch.stop();
       // At once: what comes in from now on is refused.
       engine.isStopping = true;
-      stopped ??= Promise.all([reconciliations.stop(), repairs.stop()])
+      stopped ??= Promise.all([reconciliations.stop(), repairs.stop(), drills.stop()])
         .then(() => engine.stop(STOP_BOUND_MS, () => keeper?.close()))
         .finally(() => lock.release());
       return stopped;

@@ -204,6 +204,7 @@ function outcomeOf(
   const kind = isRead ? 'attempt' : 'outcome';
   const operation = effect.operation.name;
   const firstSentAtMs = tries.firstSentAtMs ?? startedAtMs + ctx.passed() - ctx.now();
+  const took = tookDetails(ctx.now() - startedAtMs);
   if (result === 'held')
     return {
       value: { outcome: 'held', unclear: tries.unclear, firstSentAtMs },
@@ -214,7 +215,7 @@ function outcomeOf(
       value: { outcome: 'succeeded', value: result.body, startedAtMs, ...versionOf(effect, result) },
       numbered: true,
       facts: [
-        { kind, step, attempt: n, details: { outcome: 'succeeded', operation, status: result.status } },
+        { kind, step, attempt: n, details: { outcome: 'succeeded', operation, status: result.status, ...took } },
         doneFact(effect, n),
       ],
     };
@@ -272,6 +273,7 @@ function outcomeOf(
         operation,
         ...(refused !== undefined && { refusal: refused.code }),
         ...failureDetails(failure),
+        ...took,
       },
     },
   ];
@@ -303,6 +305,13 @@ function outcomeOf(
     facts,
   };
 }
+
+/** So that an entry tells when its attempt began: of less than a second nothing is said, and nearly every attempt takes less. */
+function tookDetails(tookMs: number): { readonly tookMs?: number } {
+  return tookMs >= TOOK_MS_MIN ? { tookMs } : {};
+}
+
+const TOOK_MS_MIN = 1_000;
 
 /** The answer, where the step takes it as a value. */
 function refusedOf(

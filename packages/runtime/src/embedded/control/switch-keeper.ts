@@ -31,11 +31,20 @@ export class SwitchKeeper {
     setting: SwitchSetting,
     actor: string,
     reason: string,
+    drill?: string,
   ): Promise<readonly [made: Switch, replaced: Switch | undefined]> {
     const id = switchId(setting);
     const before = this.#engine.board.get(id);
     const now = this.#engine.now();
-    const made: Switch = { ...setting, id, actor, reason, sinceMs: now, revision: this.#engine.newId() };
+    const made: Switch = {
+      ...setting,
+      id,
+      actor,
+      reason,
+      sinceMs: now,
+      ...(drill !== undefined && { drill }),
+      revision: this.#engine.newId(),
+    };
     const fact: Fact = { kind: 'switch', details: { action: 'set', ...switchDetails(made) } };
     this.#engine.board.set(made);
     this.#arrange(made);

@@ -1,4 +1,4 @@
-import type { DrillRequest, DrillResult } from '../../api/drills.ts';
+import type { DrillRequest, DrillResult, DrillSubject } from '../../api/drills.ts';
 import type { DrillEntered } from '../../runtime.ts';
 import { unknownSubject } from '../control/switch-subjects.ts';
 import type { EmbeddedEngine } from '../engine.ts';
@@ -47,7 +47,7 @@ const CLOCKS_DIFFER_MS = 60_000;
 /** Why a drill is of nothing that there is. */
 export function unknownDrillSubject(
   engine: EmbeddedEngine,
-  { kind, pipeline, connection }: DrillRequest | Omit<DrillRequest, 'verdict'>,
+  { kind, pipeline, connection }: DrillSubject,
 ): string | undefined {
   if (kind === 'restore')
     return pipeline === undefined && connection === undefined

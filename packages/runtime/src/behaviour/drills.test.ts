@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { neededDrills } from './embedded/drills/needed-drills.ts';
-import { type Bench, openBench } from './testing/bench.ts';
-import { call, planFor, step } from './testing/plan.ts';
+import { neededDrills } from '../embedded/drills/needed-drills.ts';
+import { type Bench, openBench } from '../testing/bench.ts';
+import { call, planFor, step } from '../testing/plan.ts';
 
 const DAY_MS = 86_400_000;
 const DRILLED = planFor({ drills: { everyMs: 90 * DAY_MS }, steps: [call('put', 'acme.put')] });

@@ -47,6 +47,9 @@ import type { SetSwitchInput, SetSwitchResult } from './operations/set-switch.js
 import type { LiftSwitchInput, LiftSwitchResult } from './operations/lift-switch.js';
 import type { ListDrillsInput, ListDrillsResult } from './operations/list-drills.js';
 import type { RecordDrillInput, RecordDrillResult } from './operations/record-drill.js';
+import type { BeginDrillInput, BeginDrillResult } from './operations/begin-drill.js';
+import type { GetDrillInput, GetDrillResult } from './operations/get-drill.js';
+import type { StopDrillInput, StopDrillResult } from './operations/stop-drill.js';
 
 /** The operations of operations, over one connection. A failed call is a value, never a rejection. */
 export interface OperationsAdapter {
@@ -358,6 +361,27 @@ export interface OperationsAdapter {
    * `POST /v1/drills` · effect: create · idempotency: none · refused: conflict, notFound
    */
   recordDrill(input: RecordDrillInput, options?: CallOptions): Promise<RecordDrillResult>;
+  /**
+   * Begin a drill that the runtime holds itself, and judges by its ledger
+   *
+   * It comes to its end whoever goes away, and its result is entered in the ledger. What it switches is lifted
+   * when it is over, however it ends; where its process ended, by the next one before any run goes on.
+   *
+   * `POST /v1/drills/live` · effect: create · idempotency: none · refused: conflict, notFound
+   */
+  beginDrill(input: BeginDrillInput, options?: CallOptions): Promise<BeginDrillResult>;
+  /**
+   * A drill as it stands, or what came of it
+   *
+   * `GET /v1/drills/{id}` · effect: read · idempotency: natural · refused: notFound
+   */
+  getDrill(input: GetDrillInput, options?: CallOptions): Promise<GetDrillResult>;
+  /**
+   * End a drill before its time; what it has switched is lifted at once
+   *
+   * `POST /v1/drills/{id}/stop` · effect: create · idempotency: none · refused: conflict
+   */
+  stopDrill(input: StopDrillInput, options?: CallOptions): Promise<StopDrillResult>;
 }
 
 export declare function createOperations(transport: Transport): OperationsAdapter;

@@ -99,5 +99,11 @@ export function createOperations(transport) {
       (await import('./operations/list-drills.js')).listDrills(transport, input, options),
     recordDrill: async (input, options) =>
       (await import('./operations/record-drill.js')).recordDrill(transport, input, options),
+    beginDrill: async (input, options) =>
+      (await import('./operations/begin-drill.js')).beginDrill(transport, input, options),
+    getDrill: async (input, options) =>
+      (await import('./operations/get-drill.js')).getDrill(transport, input, options),
+    stopDrill: async (input, options) =>
+      (await import('./operations/stop-drill.js')).stopDrill(transport, input, options),
   };
 }

@@ -744,6 +744,39 @@ export interface Schemas {
         };
         people?: string[];
     };
+    /** @description The kill switch of a pipeline is thrown, held, and lifted: nothing may begin later than two seconds after it is thrown, and what had waited goes on */
+    LiveDrillRequest: {
+        /** @enum {unknown} */
+        kind: "killSwitch";
+        pipeline: string;
+        /** @default 10000 */
+        holdMs?: number;
+        /**
+         * @description How long what had waited may take to go on
+         * @default 60000
+         */
+        settleMs?: number;
+        trial?: Schemas["TrialEvent"];
+    };
+    /** @description An event that the drill brings in, as one that the pipeline starts with. What it starts is done */
+    TrialEvent: {
+        /** @description As the contract of the event has it */
+        payload: unknown;
+        headers?: Record<string, unknown>;
+        /** @description Over which it is said to come */
+        connection?: string;
+    };
+    DrillUnderWay: {
+        id: string;
+        kind: Schemas["DrillKind"];
+        pipeline?: string;
+        connection?: string;
+        startedAtMs: number;
+        actor: string;
+        reason: string;
+        /** @description What it is at */
+        phase: string;
+    };
     /** @description A drill that a pipeline asks for by its `drills`, for what it has */
     DueDrill: {
         kind: Schemas["DrillKind"];
@@ -768,6 +801,7 @@ export interface Schemas {
         due: Schemas["DueDrill"][];
         /** @description The newest first; the ledger has all of them */
         results: Schemas["DrillResult"][];
+        underWay?: Schemas["DrillUnderWay"];
     };
     SwitchRequest: {
         /** @enum {unknown} */
@@ -822,6 +856,8 @@ export interface Schemas {
         actor: string;
         reason: string;
         sinceMs: number;
+        /** @description Of a drill, which lifts it: its id */
+        drill?: string;
         revision?: string;
         scope?: Record<string, unknown>;
         sparesCompensation?: boolean;
@@ -1810,6 +1846,64 @@ export interface Operations {
             notFound: {
                 /** @enum {unknown} */
                 status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
+    };
+    beginDrill: {
+        input: {
+            body: {
+                drill: Schemas["LiveDrillRequest"];
+                reason: Schemas["Reason"];
+            };
+        };
+        results: {
+            202: Schemas["DrillUnderWay"];
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
+                body: Schemas["Problem"];
+            };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
+    };
+    getDrill: {
+        input: {
+            /** @description Of a drill */
+            id: string;
+        };
+        results: {
+            200: Schemas["DrillUnderWay"] | Schemas["DrillResult"];
+        };
+        refusals: {
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
+        };
+    };
+    stopDrill: {
+        input: {
+            /** @description Of a drill */
+            id: string;
+            body: {
+                reason: Schemas["Reason"];
+            };
+        };
+        results: {
+            204: null;
+        };
+        refusals: {
+            conflict: {
+                /** @enum {unknown} */
+                status: 409 | 412 | 428;
                 body: Schemas["Problem"];
             };
         };

@@ -100,6 +100,21 @@ const ASKED: Readonly<Record<string, Line>> = {
     },
   },
   'drill ls': { line: '', answers: { '/v1/drills': { atMs: 0, due: [], results: [] } } },
+  'drill live': {
+    line: `kill-switch --pipeline orders ${why}`,
+    answers: {
+      '/v1/drills/live': { id: 'd1' },
+      '/v1/drills/d1': {
+        id: 'd1',
+        kind: 'killSwitch',
+        pipeline: 'orders',
+        verdict: 'passed',
+        figures: {},
+        findings: [],
+      },
+    },
+  },
+  'drill stop': { line: `d1 ${why}` },
   'drill record': {
     line: `walkthrough --pipeline orders --verdict passed ${why}`,
     answers: { '/v1/drills': { id: 'd1', kind: 'walkthrough', verdict: 'passed', endedAtMs: 0 } },

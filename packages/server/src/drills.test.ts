@@ -41,3 +41,49 @@ it.each([
   const answer = await call(url, 'ada-token', '/v1/drills', { drill, reason: 'x' });
   expect([answer.status, await answer.json()]).toMatchObject([status, { code, detail: 'why' }]);
 });
+
+it('begins, shows and stops a drill that the runtime holds, in the name of the token', async () => {
+  const seen: unknown[] = [];
+  const underWay = {
+    id: 'd1',
+    kind: 'killSwitch',
+    pipeline: 'p',
+    startedAtMs: 0,
+    actor: 'ada',
+    reason: 'x',
+    phase: 'begins',
+  } as const;
+  const url = await start({
+    beginDrill: async (...args) => {
+      seen.push(args);
+      return { ok: true, drill: underWay };
+    },
+    drill: (id) => (id === 'd1' ? underWay : undefined),
+    stopDrill: async (...args) => {
+      seen.push(args);
+      return args[0] === 'd1' ? { ok: true } : { ok: false, code: 'DRILL_UNKNOWN', message: 'none' };
+    },
+  });
+  const drill = { kind: 'killSwitch', pipeline: 'p', holdMs: 5_000, trial: { payload: { id: 'a' } } };
+  const begun = await call(url, 'ada-token', '/v1/drills/live', { drill, reason: 'x' });
+  expect([begun.status, await begun.json()]).toEqual([202, underWay]);
+  expect(await (await call(url, 'vera-token', '/v1/drills/d1')).json()).toEqual(underWay);
+  expect((await call(url, 'vera-token', '/v1/drills/d2')).status).toBe(404);
+  expect((await call(url, 'ada-token', '/v1/drills/d1/stop', { reason: 'y' })).status).toBe(204);
+  expect((await call(url, 'ada-token', '/v1/drills/d2/stop', { reason: 'y' })).status).toBe(409);
+  expect(seen).toEqual([
+    [drill, 'ada', 'x'],
+    ['d1', 'ada', 'y'],
+    ['d2', 'ada', 'y'],
+  ]);
+  expect((await call(url, 'vera-token', '/v1/drills/live', { drill, reason: 'x' })).status).toBe(403);
+  expect((await call(url, 'vera-token', '/v1/drills/d1/stop', { reason: 'x' })).status).toBe(403);
+  for (const wrong of [
+    { ...drill, holdMs: 1_000 },
+    { ...drill, holdMs: 3_600_000 },
+    { ...drill, pipeline: undefined },
+    { ...drill, kind: 'restore' },
+    { ...drill, trial: {} },
+  ])
+    expect((await call(url, 'ada-token', '/v1/drills/live', { drill: wrong, reason: 'x' })).status).toBe(400);
+});

@@ -1,11 +1,34 @@
-import type { DrillKind, DrillRequest, DrillVerdict } from '@tenon/runtime';
+import type { DrillKind, DrillRequest, DrillVerdict, LiveDrillRequest } from '@tenon/runtime';
 import type { JsonSchema } from '@tenon/schema';
-import { type Answer, acted, type Route, withReason } from './route.ts';
+import { type Answer, absent, acted, type Route, reasonOnly, withReason } from './route.ts';
 
 const KINDS: readonly DrillKind[] = ['killSwitch', 'flag', 'rotation', 'replay', 'restore', 'walkthrough'];
 const VERDICTS: readonly DrillVerdict[] = ['passed', 'failed', 'inconclusive'];
 
 const name: JsonSchema = { type: 'string', minLength: 1, maxLength: 200 };
+/** Members of a live drill by its kind; those that are not required have a default. */
+const live: Readonly<
+  Record<
+    LiveDrillRequest['kind'],
+    { readonly required: readonly string[]; readonly properties: Record<string, JsonSchema> }
+  >
+> = {
+  killSwitch: {
+    required: ['pipeline'],
+    properties: {
+      pipeline: name,
+      holdMs: { type: 'integer', minimum: 3_000, maximum: 300_000 },
+      settleMs: { type: 'integer', minimum: 1_000, maximum: 600_000 },
+      trial: {
+        type: 'object',
+        required: ['payload'],
+        properties: { payload: true, headers: { type: 'object' }, connection: name },
+        additionalProperties: false,
+      },
+    },
+  },
+};
+
 const sentence: JsonSchema = { type: 'string', minLength: 1, maxLength: 1_000 };
 
 /** What is drilled where it runs, and what is due. */
@@ -49,6 +72,50 @@ export const drillRoutes: readonly Route[] = [
       const entered = await runtime.recordDrill(request, actor.name, String(body['reason']));
       return entered.ok ? { status: 201, body: entered.drill } : refused(entered);
     },
+  },
+  {
+    operationId: 'beginDrill',
+    method: 'POST',
+    path: '/v1/drills/live',
+    permission: 'operate',
+    body: withReason(
+      {
+        drill: {
+          oneOf: Object.entries(live).map(([kind, { required, properties }]) => ({
+            type: 'object',
+            required: ['kind', ...required],
+            properties: { kind: { const: kind }, ...properties },
+            additionalProperties: false,
+          })),
+        },
+      },
+      ['drill'],
+    ),
+    handle: async ({ runtime, actor, body }) => {
+      // Held against the schema above before it gets here.
+      const request = body['drill'] as unknown as LiveDrillRequest;
+      const begun = await runtime.beginDrill(request, actor.name, String(body['reason']));
+      return begun.ok ? { status: 202, body: begun.drill } : refused(begun);
+    },
+  },
+  {
+    operationId: 'getDrill',
+    method: 'GET',
+    path: '/v1/drills/:id',
+    permission: 'read',
+    handle: ({ runtime, params }) => {
+      const drill = runtime.drill(params['id']!);
+      return drill ? { body: drill } : absent('DRILL_UNKNOWN', `no drill ${params['id']} is at hand`);
+    },
+  },
+  {
+    operationId: 'stopDrill',
+    method: 'POST',
+    path: '/v1/drills/:id/stop',
+    permission: 'operate',
+    body: reasonOnly,
+    handle: async ({ runtime, actor, params, body }) =>
+      acted(await runtime.stopDrill(params['id']!, actor.name, String(body['reason']))),
   },
 ];
 

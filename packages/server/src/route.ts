@@ -109,6 +109,7 @@ const ABSENT: ReadonlySet<string> = new Set([
   'CANCEL_UNKNOWN',
   'REPAIR_UNKNOWN',
   'RECONCILIATION_UNKNOWN',
+  'DRILL_UNKNOWN',
 ] satisfies RuntimeCode[]);
 
 /** What stays refused, however long one waits. */

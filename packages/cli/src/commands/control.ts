@@ -185,7 +185,7 @@ export const controlCommands: readonly CommandSpec[] = [
           ['SWITCH', 'WHAT', 'FOR', { title: 'BY', drop: 1 }, { title: 'REASON', below: true }],
           switches.map((each) => [
             each.id,
-            switchWords(each, now),
+            `${switchWords(each, now)}${each.drill === undefined ? '' : ', in a drill that lifts it'}`,
             roughDuration(now - each.sinceMs),
             each.actor,
             each.reason,

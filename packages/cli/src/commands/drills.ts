@@ -1,3 +1,4 @@
+import type { Json } from '@tenon/model';
 import type {
   DrillKind,
   DrillReport,
@@ -5,12 +6,15 @@ import type {
   DrillSubject,
   DrillVerdict,
   DueDrill,
+  LiveDrillRequest,
 } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { renderTable } from '../text/table.ts';
 import { parseTime, time } from '../text/utc-time.ts';
+import { givenJson } from './given-json.ts';
+import { durationOf, heldDrill } from './live-drill.ts';
 import { filters, listing, needReason, reason, remote } from './operator-options.ts';
 import { drillRestore } from './restore-drill.ts';
 import { sayDone, withRunning } from './with-client.ts';
@@ -63,24 +67,71 @@ export const drillsCommands: readonly CommandSpec[] = [
     options: {
       ...remote,
       ...reason,
+      ...of,
+      hold: {
+        type: 'string',
+        value: '<duration>',
+        help: 'a kill switch: how long it is thrown; default 10s, from 3s to 5m',
+      },
+      settle: {
+        type: 'string',
+        value: '<duration>',
+        help: 'a kill switch: how long what had waited may take to go on; default 1m',
+      },
+      event: {
+        type: 'string',
+        value: '<json>',
+        help: 'brought in by the drill, as an event that the pipeline starts with: what it starts is done, so let it be of a test account',
+      },
+      'event-file': { type: 'string', value: '<file>', help: 'the same, from a file' },
+      over: {
+        type: 'string',
+        value: '<connection>',
+        help: 'the connection over which that event is said to come',
+      },
       scratch: {
         type: 'string',
         value: '<folder>',
         help: 'a restore: where the copy is made, which is gone afterwards; default: the folder for temporary files',
       },
     },
-    examples: ['tenon drill live restore --reason "every night"'],
+    examples: [
+      'tenon drill live restore --reason "every night"',
+      'tenon drill live kill-switch --pipeline order-paid --event-file test-order.json --reason "ticket 4711"',
+    ],
     run: withRunning(async (client, args, _show, io) => {
       const why = needReason(args);
       const word = args.positionals[0]!;
+      if (!LIVE.includes(word))
+        throw new UsageError(
+          'argument-unknown',
+          `there is no live drill ${word}; there are: ${LIVE.join(', ')}`,
+        );
       if (word !== 'restore')
-        throw new UsageError('argument-unknown', `there is no live drill ${word}; there are: restore`);
+        return told(await heldDrill(client, await liveRequest(args, io), why, io), args, io);
       // Before the work: a Tenon that does not answer could not be told of it.
       await client.get('/v1/drills');
       const drill = await drillRestore(args, io);
       // The shape that contracts/operations promises.
       const made = (await client.post('/v1/drills', { drill, reason: why })) as unknown as DrillResult;
       return told(made, args, io);
+    }),
+  },
+  {
+    name: 'drill stop',
+    summary: 'End a drill that is under way before its time: what it has switched is lifted at once',
+    positionals: ['<drill>'],
+    options: { ...remote, ...reason },
+    run: withRunning(async (client, args, _show, io) => {
+      const id = args.positionals[0]!;
+      await client.post(`/v1/drills/${encodeURIComponent(id)}/stop`, { reason: needReason(args) });
+      sayDone(
+        { id, stopped: true },
+        `${id} is stopped; \`tenon drill ls --results\` has its result`,
+        args,
+        io,
+      );
+      return exit.clean;
     }),
   },
   {
@@ -132,6 +183,27 @@ export const drillsCommands: readonly CommandSpec[] = [
     }),
   },
 ];
+
+const LIVE: readonly string[] = ['restore', 'kill-switch'];
+
+/** What the runtime is asked to hold. */
+async function liveRequest(args: Args, io: Io): Promise<LiveDrillRequest> {
+  const { kind, pipeline } = subjectOf(args);
+  // JSON, whatever it is: the contract of the event says what it must be.
+  const payload = (await givenJson('event', args, io)) as Json | undefined;
+  const connection = args.text('over');
+  const [holdMs, settleMs] = [durationOf(args, 'hold'), durationOf(args, 'settle')];
+  if (kind !== 'killSwitch' || pipeline === undefined) throw new Error(`${kind} is held otherwise`);
+  return {
+    kind,
+    pipeline,
+    ...(holdMs !== undefined && { holdMs }),
+    ...(settleMs !== undefined && { settleMs }),
+    ...(payload !== undefined && {
+      trial: { payload, ...(connection !== undefined && { connection }) },
+    }),
+  };
+}
 
 /** The verdict is the exit code: 3 where it has failed, 6 where nothing could be told by it. */
 function told(drill: DrillResult, args: Args, io: Io): ExitCode {

@@ -5,7 +5,7 @@ import { type Args, UsageError } from '../command.ts';
 import type { Io } from '../io.ts';
 
 /** What `--<option>` or `--<option>-file` gives as JSON; nothing where neither is given. */
-export async function givenJson(option: 'result' | 'input', args: Args, io: Io): Promise<unknown> {
+export async function givenJson(option: 'result' | 'input' | 'event', args: Args, io: Io): Promise<unknown> {
   const text = args.text(option);
   const file = args.text(`${option}-file`);
   if (text !== undefined && file !== undefined)

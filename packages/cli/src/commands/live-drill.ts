@@ -1,0 +1,50 @@
+import { parseDuration, sleep } from '@tenon/model';
+import type { DrillResult, DrillUnderWay, LiveDrillRequest } from '@tenon/runtime';
+import type { OperationsClient } from '../client/operations-client.ts';
+import { type Args, UsageError } from '../command.ts';
+import type { Io } from '../io.ts';
+
+const LOOK_EVERY_MS = 250;
+
+/**
+ * Begins a drill in the Tenon that runs, and waits for its end. Interrupted, it is stopped there; ended otherwise, it comes to its end there
+ * without anybody who waits for it.
+ */
+export async function heldDrill(
+  client: OperationsClient,
+  drill: LiveDrillRequest,
+  reason: string,
+  io: Io,
+): Promise<DrillResult> {
+  // The shapes that contracts/operations promises, here and below.
+  const begun = (await client.post('/v1/drills/live', { drill, reason })) as unknown as DrillUnderWay;
+  const path = `/v1/drills/${begun.id}`;
+  io.err(
+    `drill ${begun.id} has begun; it ends by itself, and \`tenon drill stop ${begun.id}\` ends it at once\n`,
+  );
+  const interrupted = new AbortController();
+  void io.interrupted().then(() => interrupted.abort());
+  let isStopped = false;
+  for (let phase = ''; ; ) {
+    const at = (await client.get(path)) as unknown as DrillUnderWay | DrillResult;
+    if (!('phase' in at)) return at;
+    if (at.phase !== phase) io.err(`  ${at.phase}\n`);
+    phase = at.phase;
+    if (interrupted.signal.aborted && !isStopped) {
+      io.err('interrupted: the drill is stopped, and what it has switched is lifted\n');
+      await client.post(`${path}/stop`, { reason: 'the command was interrupted' });
+      isStopped = true;
+    }
+    await sleep(io.clock, LOOK_EVERY_MS, isStopped ? undefined : interrupted.signal);
+  }
+}
+
+/** A duration of an option, in milliseconds. */
+export function durationOf(args: Args, option: string): number | undefined {
+  const text = args.text(option);
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms === undefined)
+    throw new UsageError('argument-invalid', `--${option} is a duration such as 30s or 2m`);
+  return ms;
+}

@@ -389,22 +389,30 @@ export const runtimeCases = {
     fires: async (open) => {
       const { runtime } = await open(keyed);
       await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ana', 'ticket 1');
-      return refusalOf(await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'));
+      return refusalOf(
+        await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'),
+      );
     },
     silent: async (open) => {
       const { runtime } = await open(keyed);
-      return refusalOf(await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'));
+      return refusalOf(
+        await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'),
+      );
     },
   },
   DRILL_NOT_POSSIBLE: {
     fires: async (open) => {
       const { runtime } = await open(keyed);
       await runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'a look');
-      return refusalOf(await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'));
+      return refusalOf(
+        await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'),
+      );
     },
     silent: async (open) => {
       const { runtime } = await open(keyed);
-      return refusalOf(await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'));
+      return refusalOf(
+        await runtime.beginDrill({ kind: 'killSwitch', pipeline: 'orders' }, 'ben', 'ticket 2'),
+      );
     },
   },
   DRILL_UNKNOWN: {

@@ -76,7 +76,9 @@ describe('a restore beside a Tenon that runs', () => {
     edit.run(facts.replace('"details"', '"detail5"'));
     const { code, out } = await drill('--format', 'json');
     edit.run(facts);
-    db.exec(`CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'LEDGER_APPEND_ONLY'); END`);
+    db.exec(
+      `CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'LEDGER_APPEND_ONLY'); END`,
+    );
     db.close();
     const made: DrillResult = JSON.parse(out);
     expect([code, made.verdict]).toEqual([exit.findings, 'failed']);

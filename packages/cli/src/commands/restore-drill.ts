@@ -78,9 +78,7 @@ async function restored(
       const locked = problems.filter((problem) => problem.startsWith('STORED_VALUE_LOCKED'));
       const damage = problems.filter((problem) => !locked.includes(problem));
       const report = ledger.verify({
-        checkpoints: existsSync(checkpoints)
-          ? [{ name: 'checkpoints', lines: fileLines(checkpoints) }]
-          : [],
+        checkpoints: existsSync(checkpoints) ? [{ name: 'checkpoints', lines: fileLines(checkpoints) }] : [],
         keys,
       });
       const refusal = ledger.startRefusal({ file: checkpoints, keys });
@@ -111,7 +109,8 @@ const LOCKED = 'what is encrypted was not looked at: its keys are not to be had 
 function scratchFolder(args: Args, io: Io, database: string): string {
   const named = args.text('scratch');
   const parent = named === undefined ? tmpdir() : resolve(io.cwd, named);
-  if (!existsSync(parent)) throw new UsageError('argument-unknown', `--scratch: there is no folder ${parent}`);
+  if (!existsSync(parent))
+    throw new UsageError('argument-unknown', `--scratch: there is no folder ${parent}`);
   for (const name of readdirSync(parent)) {
     const pid = Number(/^tenon-restore-drill-(\d+)-/.exec(name)?.[1]);
     if (pid > 0 && !isAlive(pid)) rmSync(join(parent, name), { recursive: true, force: true });

@@ -215,7 +215,12 @@ function outcomeOf(
       value: { outcome: 'succeeded', value: result.body, startedAtMs, ...versionOf(effect, result) },
       numbered: true,
       facts: [
-        { kind, step, attempt: n, details: { outcome: 'succeeded', operation, status: result.status, ...took } },
+        {
+          kind,
+          step,
+          attempt: n,
+          details: { outcome: 'succeeded', operation, status: result.status, ...took },
+        },
         doneFact(effect, n),
       ],
     };

@@ -20,7 +20,10 @@ function entry(kind: LedgerEntry['kind'], at: number, details: LedgerEntry['deta
 const judged = (...entries: LedgerEntry[]) => judgeHeld(entries, held);
 
 test.each([
-  ['an effect by its intent', [entry('intent', 102_001), entry('outcome', 102_900, { outcome: 'succeeded' })]],
+  [
+    'an effect by its intent',
+    [entry('intent', 102_001), entry('outcome', 102_900, { outcome: 'succeeded' })],
+  ],
   ['an effect that is not answered yet', [entry('intent', 105_000)]],
   ['a read by the end of its attempt', [entry('attempt', 103_001, { outcome: 'succeeded' })]],
   ['a read that took long', [entry('attempt', 109_000, { outcome: 'failed', tookMs: 6_500 })]],

@@ -63,7 +63,9 @@ export async function drillKillSwitch(drill: LiveDrill, request: Request): Promi
     ...(late.length > 0 ? [lateWords(late)] : []),
     ...(lost.length > 0 ? [`${lost.length} runs that were taken in meanwhile are gone`] : []),
     ...(left.length > 0
-      ? [`${left.length} of ${waiting.runs.length} runs have not gone on within ${settleMs / 1_000} s: ${named(left)}`]
+      ? [
+          `${left.length} of ${waiting.runs.length} runs have not gone on within ${settleMs / 1_000} s: ${named(left)}`,
+        ]
       : []),
   ];
   const figures = {
@@ -146,7 +148,9 @@ function isStored({ read }: EmbeddedEngine, runId: string): boolean {
   return read.of('SELECT 1 FROM runs WHERE run_id = ?').get(runId) !== undefined;
 }
 
-function lateWords(late: readonly { readonly runId: string; readonly step: string; readonly afterMs: number }[]): string {
+function lateWords(
+  late: readonly { readonly runId: string; readonly step: string; readonly afterMs: number }[],
+): string {
   const shown = late
     .slice(0, NAMED_MAX)
     .map(({ runId, step, afterMs }) => `${step} of run ${runId} after ${afterMs / 1_000} s`);

@@ -125,7 +125,7 @@ describe('drill', () => {
     [['--only', '  '], '--only: expected a part of the name of a way'],
     [['--seed', 'x'], '--seed: expected a whole number of nine digits at most, and not x'],
     [['--start', 'none.yaml'], '--start: there is no readable file'],
-    [['--start', PIPELINE], 'there is no `apiVersion`; there are: event, headers, connection, rows'],
+    [['--start', PIPELINE], 'there is no `apiVersion`; there are: event, headers, connection, rows, signals'],
   ])('is called wrongly with %j, and says so', async (args, says) => {
     const { code, err } = await run(...args);
     expect(err).toContain(says);

@@ -39,7 +39,7 @@ export const drillCommand: CommandSpec = {
     start: {
       type: 'string',
       value: '<file>',
-      help: 'YAML or JSON: the `event` that a run begins with, the `connection` over which it comes, and `rows` that the systems hold, by connection and resource; of one pipeline. Default: made up from the contracts so that a run succeeds',
+      help: 'YAML or JSON: the `event` that a run begins with, the `connection` over which it comes, `rows` that the systems hold, by connection and resource, and `signals`: what awaited events bring, by step; of one pipeline. Default: made up from the contracts so that a run succeeds',
     },
     only: { type: 'string', value: '<text>', help: 'only the ways of which the name holds this' },
     seed: { type: 'string', value: '<n>', help: 'of what is made up: same seed, same drill; default 1' },

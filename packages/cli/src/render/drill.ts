@@ -17,10 +17,11 @@ const WAYS_NAMED = 3;
 
 /** A drill for people: how its runs ended, and where somebody was needed. `all`: each of them. */
 export function renderDrill(report: DrillReport, all: boolean): string {
-  const { pipeline, trials, failed, isCut, isPart, unreached, madeUp, seed, untriedConnections } = report;
+  const { pipeline, trials, failed, isCut, isPart, unreached, unasked, madeUp, seed, untriedConnections } =
+    report;
   if (failed !== undefined) {
     const where = failed.step === undefined ? '' : ` at ${failed.step}`;
-    return `${pipeline}: not drilled, for no run came to a good end\n  the best stopped${where}: ${failed.message}\n`;
+    return `${pipeline}: not drilled, for no run came to a good end\n  the best stopped${where}: ${failed.message}\n${unaskedWords(unasked)}`;
   }
   const broken = trials.filter((trial) => trial.broken.length > 0).length;
   return [
@@ -33,6 +34,7 @@ export function renderDrill(report: DrillReport, all: boolean): string {
       ? [`  known by their contract alone, and so only as true as that: ${madeUp.join(', ')}\n`]
       : []),
     ...(unreached.length > 0 ? [`  reached by no run: ${unreached.join(', ')}\n`] : []),
+    unaskedWords(unasked),
     ...(untriedConnections.length > 0
       ? [
           `  came over none of these connections, so give \`connection\` in --start: ${untriedConnections.join(', ')}\n`,
@@ -43,6 +45,10 @@ export function renderDrill(report: DrillReport, all: boolean): string {
       ? `  every promise held${isPart ? ' in these runs' : ''}: at most one effect a step, all undone or owned, nothing lost, nothing leaked\n`
       : `  ${plural(broken, 'runs')} broke a promise\n`,
   ].join('');
+}
+
+function unaskedWords(unasked: DrillReport['unasked']): string {
+  return unasked.map((words) => `  given for nothing: ${words}\n`).join('');
 }
 
 function endWords(trials: readonly TrialReport[]): string {

@@ -173,6 +173,103 @@ describe('a drill', () => {
   });
 });
 
+const ONBOARDED = 'pipelines/account-onboarded.pipeline.yaml';
+const SUCCESS = "success: ${ steps.call.status != 'closed' }";
+/** The reference pipeline that waits for an event, with another text in place of what says that it succeeded. */
+const waiting = (text: string) => reference({ [ONBOARDED]: swap(SUCCESS, text) });
+
+describe('what an awaited event brings', () => {
+  const only = 'nothing goes wrong';
+
+  it('is made up so that what is asked of it afterwards holds', async () => {
+    const edited = await waiting("success: ${ steps.solved != null && steps.solved.solvedBy == 'agent_17' }");
+    const plan = edited.plan('account-onboarded');
+    const report = await drill(edited, plan, { only });
+    expect(drillFindings(report, plan)).toEqual([]);
+    expect(report.starts[0]?.signals).toMatchObject({ solved: { solvedBy: 'agent_17' } });
+    expect(report.trials[0]?.end.as).toBe('succeeded');
+  });
+
+  it('is made up so that it comes where it is known by what its contract classes', async () => {
+    const edited = await reference({
+      [ONBOARDED]: swap(
+        `event: ticketing.ticketSolved
+      match: \${ signal.ticketId == steps.call.id }`,
+        `event: crm.subscriptionUpgraded
+      match: \${ signal.email == event.email }`,
+      ),
+    });
+    const { trials } = await drill(edited, edited.plan('account-onboarded'), { only });
+    expect(trials[0]).toMatchObject({ end: { as: 'succeeded' }, tookMs: 0 });
+  });
+
+  const branch = (when: string) =>
+    reference({
+      [ONBOARDED]: swap(
+        '  - id: announced\n',
+        `  - id: late\n    when: \${ ${when} }\n    set: { value: late }\n\n  - id: announced\n`,
+      ),
+    });
+
+  it.each(['steps.solved != null && steps.solved.version == 7', 'steps.solved == null'])(
+    'leads to a step that is carried out where %s',
+    async (when) => {
+      const edited = await branch(when);
+      const { unreached, trials } = await drill(edited, edited.plan('account-onboarded'), { only });
+      expect(unreached).toEqual([]);
+      expect(trials.map(({ schedule }) => schedule.name)).toContain('by way of late: nothing goes wrong');
+    },
+  );
+
+  const account = { accountId: 'acc_1', plan: 'team', email: 'ap@northwind.example', version: 1 };
+  const event = { ...account, id: 'evt_1', name: 'Northwind', occurredAt: '2026-11-02T10:15:04Z' };
+  const started = (signals: unknown) =>
+    readStart({ event, signals }, source.plan('account-onboarded'), source);
+
+  it('may be given, in part: what it is matched by is made up', async () => {
+    const start = started({ solved: { solvedBy: 'agent_9' } });
+    if (typeof start === 'string') throw new Error(start);
+    const edited = await waiting("success: ${ steps.solved != null && steps.solved.solvedBy == 'agent_9' }");
+    const report = await drill(edited, edited.plan('account-onboarded'), { only, start });
+    expect(report.trials[0]?.end.as).toBe('succeeded');
+    const other = await waiting("success: ${ steps.solved != null && steps.solved.solvedBy == 'agent_8' }");
+    const refused = await drill(other, other.plan('account-onboarded'), { only, start });
+    expect(refused.failed).toMatchObject({ step: 'success' });
+  });
+
+  it('may be given as nothing: then it does not come', async () => {
+    const start = started({ solved: null });
+    if (typeof start === 'string') throw new Error(start);
+    const edited = await waiting('success: ${ steps.solved == null }');
+    const report = await drill(edited, edited.plan('account-onboarded'), { only, start });
+    expect(report.trials[0]?.end.as).toBe('succeeded');
+  });
+
+  it('is said not to have come, where it is given and cannot be what the step waits for', async () => {
+    const start = started({ solved: { ticketId: 'another' } });
+    if (typeof start === 'string') throw new Error(start);
+    const { unasked } = await drill(source, source.plan('account-onboarded'), { only, start });
+    expect(unasked).toEqual(['`signals`: solved: what its `match` says does not hold of it']);
+  });
+
+  it.each([
+    [
+      'a step that is none',
+      { solvd: {} },
+      '`signals`: there is no step `solvd` that waits for an event; did you mean `solved`?',
+    ],
+    [
+      'a step that waits for none',
+      { call: {} },
+      '`signals`: there is no step `call` that waits for an event; there are: solved',
+    ],
+    ['no object', [], '`signals`: expected an object: what an event brings, by the step that waits for it'],
+    ['what its contract refuses', { solved: { version: 'x' } }, '`signals`: solved: '],
+  ])('is refused where it is of %s', (_, signals, says) => {
+    expect(started(signals)).toContain(says);
+  });
+});
+
 describe('a drill of a pipeline for several accounts', () => {
   const over = (operation: string): readonly [string, string] => [
     `call: crm.${operation}\n`,
@@ -261,6 +358,24 @@ describe('what a drill begins with', () => {
     const report = await drill(source, upgraded, { only: 'nothing goes wrong', start });
     expect(report.starts[0]?.event).toEqual(event);
     expect(report.trials[0]?.end.as).toBe('succeeded');
+  });
+
+  it('is told of where nobody asks for it', async () => {
+    const rows = {
+      billing: {
+        subscriptions: [
+          { id: 'sub_1', customer: 'cus_1', status: 'active' },
+          { id: 'sub-2', customer: 'cus_2', status: 'active' },
+        ],
+      },
+    };
+    const start = readStart({ event, rows }, upgraded, source);
+    if (typeof start === 'string') throw new Error(start);
+    const { unasked } = await drill(source, upgraded, { start });
+    expect(unasked).toEqual(['`rows`: billing: subscriptions[1]: no run asks for it']);
+    // Some are asked for in a way back alone.
+    const part = await drill(source, upgraded, { start, only: 'nothing goes wrong' });
+    expect(part.unasked).toEqual([]);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import type { Plan } from '@tenon/pipeline';
 import { stepIdOf } from '@tenon/runtime/drill';
 import { type Base, type Explored, type ExploreOptions, explore, untriedIn } from './explore.ts';
+import { GivenUse } from './given-use.ts';
 import { type Broken, type DrillEnd, endOf, judge } from './judge.ts';
 import { type DrillParts, type DrillSource, partsOf, type Start } from './parts.ts';
 import { type Schedule, UNDISTURBED } from './schedule.ts';
@@ -50,6 +51,8 @@ export interface DrillReport {
   readonly isCut?: true;
   /** Ids of steps that no run reached. */
   readonly unreached: readonly string[];
+  /** What was given to begin with and came to nothing, in words. */
+  readonly unasked: readonly string[];
   /** Connections to systems that keep nothing here: see `DrillParts`. */
   readonly madeUp: readonly string[];
 }
@@ -67,6 +70,9 @@ export async function drill(
   const { seed = 1, only, signal, onTrial } = options;
   const { parts, explored } = await begun(source, plan, options, seed);
   const trials: TrialReport[] = [];
+  const given = options.start && new GivenUse(options.start);
+  for (const { outcome } of explored.bases) given?.saw(outcome);
+  if (explored.failed !== undefined) given?.saw(explored.failed);
   for (const [nth, { start, outcome: base }] of explored.bases.entries()) {
     const { prefix, isNews } = partOf(explored.bases, nth);
     const seen = new Set<string>();
@@ -83,6 +89,7 @@ export async function drill(
       seen.add(name);
       const outcome = await new Trial(parts, start, { ...schedule, name }).run();
       isToUndo(schedule, outcome);
+      given?.saw(outcome);
       const report = reportOf(outcome, judge(parts, start, outcome));
       trials.push(report);
       onTrial?.(report);
@@ -108,6 +115,7 @@ export async function drill(
     untriedConnections: untriedIn(parts, explored.bases),
     ...(signal?.aborted && { isCut: true }),
     unreached: explored.unreached,
+    unasked: given?.unused(only === undefined && !signal?.aborted) ?? [],
     madeUp: parts.madeUp,
   };
 }

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { atPointer, fromPointer, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
 import type { PlanStep } from '@tenon/pipeline';
 import { allSteps, stepIdOf } from '@tenon/runtime/drill';
@@ -7,6 +6,7 @@ import { put, type Wish } from '../wishes.ts';
 import { expressionAt, madePayload, sampleAt, scopeOf, waysTo, withWishes } from './made-events.ts';
 import type { DrillParts, Start } from './parts.ts';
 import { UNDISTURBED } from './schedule.ts';
+import { isShownBy } from './shown.ts';
 import { withStrangers } from './strangers.ts';
 import { type Outcome, Trial } from './trial.ts';
 
@@ -286,7 +286,7 @@ function granted(
   { calls }: Outcome,
   wishes: readonly Wish[],
 ): Start | undefined {
-  let { event, connection } = start;
+  let { event, connection, signals } = start;
   const changed = new Map<JsonObject, ShownThing>();
   for (const { path, value } of wishes) {
     const [root, name, ...rest] = path;
@@ -295,7 +295,11 @@ function granted(
     const otherName = root === 'connection' ? otherConnection(parts, connection, value) : undefined;
     if (otherName !== undefined && !start.isGiven) connection = otherName;
     else if (isOfEvent) event = put(event, path.slice(1), value);
-    else {
+    else if (root === 'steps' && isAwaiting(parts, name)) {
+      // What the author gave stays as it is.
+      if (start.isGiven && isSaidIn(signals?.[name], rest)) return undefined;
+      signals = { ...signals, [name]: put(signals?.[name] ?? {}, rest, value) };
+    } else {
       const call = calls.findLast((one) => one.step === name && one.purpose === 'read' && one.result?.ok);
       const body = root === 'steps' && call?.result?.ok ? call.result.body : undefined;
       const shown = call && body !== undefined ? shownAt(parts, call.connection, body, rest) : undefined;
@@ -312,7 +316,19 @@ function granted(
     event,
     rows: [...changed.values()].reduce(withThing, start.rows),
     ...(connection !== undefined && { connection }),
+    ...(signals && { signals }),
   };
+}
+
+function isAwaiting({ loaded }: DrillParts, id: string | number | undefined): id is string {
+  const step = typeof id === 'string' ? loaded.steps.get(id) : undefined;
+  return step?.kind === 'wait' && 'event' in step.for;
+}
+
+/** Is it said what stands at a place of it, or that it does not come? */
+function isSaidIn(given: Json | undefined, path: readonly (string | number)[]): boolean {
+  if (given === undefined) return false;
+  return given === null || atPointer(given, toPointer(path.map(String))) !== undefined;
 }
 
 /** The connection that is wished for, or, where it is only to be none that it is, another one. */
@@ -352,12 +368,6 @@ function shownAt(
     }
   }
   return undefined;
-}
-
-/** An answer may show a part of a thing, or more than it. */
-function isShownBy(thing: JsonObject, shown: JsonObject): boolean {
-  const common = Object.keys(shown).filter((name) => Object.hasOwn(thing, name));
-  return common.length > 0 && common.every((name) => isDeepStrictEqual(thing[name], shown[name]));
 }
 
 function withThing(rows: Start['rows'], { connection, resource, thing, next }: ShownThing): Start['rows'] {

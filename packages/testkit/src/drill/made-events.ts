@@ -1,10 +1,11 @@
 import { type Expr, formatExpression, parseExpression, type ValueTemplate } from '@tenon/expression';
-import { type Json, seededRandom } from '@tenon/model';
+import { isObject, type Json, type JsonObject, seededRandom } from '@tenon/model';
 import type { Plan, WaitStep } from '@tenon/pipeline';
 import type { RunDetail } from '@tenon/runtime';
 import type { LoadedPlan } from '@tenon/runtime/drill';
 import { definitionName, isSchemaObject, type JsonSchema, sample, schemaOfProperty } from '@tenon/schema';
 import { definitionsOf } from '../plan-definitions.ts';
+import { merge } from '../sandbox/make-row.ts';
 import { type KnownOf, put, type Wish, wishesOf } from '../wishes.ts';
 
 /** Wishes at most that are tried for one condition: each `||` doubles them. */
@@ -35,26 +36,33 @@ function referred(schema: JsonSchema, definitions: Readonly<Record<string, JsonS
   return (name === undefined ? undefined : definitions[name]) ?? schema;
 }
 
-/** The payload of an event that a run waits for. */
+/** What a step waits for, where that is an event. */
+export type Awaited = Extract<WaitStep['for'], { readonly event: string }>;
+
+/** The payload of an event that a run waits for; `given`: a part of it that is so in any case. `undefined`: there is none. */
 export function signalFor(
   loaded: LoadedPlan,
-  { event, match }: Extract<WaitStep['for'], { readonly event: string }>,
+  { event, match }: Awaited,
   run: RunDetail,
-  connection?: string,
+  { connection, given }: { readonly connection?: string; readonly given?: Json } = {},
 ): Json | undefined {
   const schema = loaded.plan.events[event]?.payload;
   const payload = schema && madePayload(schema, 1);
   if (payload === undefined) return undefined;
   const scope = scopeOf(run, connection);
   for (const wishes of waysTo(loaded, match, true, scope)) {
-    const made = wishes.reduce(
-      (made, { path: [root, ...rest], value }) => (root === 'signal' ? put(made, rest, value) : made),
-      payload,
-    );
+    const made = withGiven(withWishes(payload, 'signal', wishes), given);
     const matches = loaded.condition(match, { ...scope, signal: made });
     if (matches.ok && matches.value && loaded.refusal(event, made) === undefined) return made;
   }
   return undefined;
+}
+
+/** A payload with a part of it given. */
+export function withGiven(payload: Json, given: Json | undefined): Json {
+  if (given === undefined) return payload;
+  // Objects of JSON.
+  return isObject(payload) && isObject(given) ? merge(payload as JsonObject, given as JsonObject) : given;
 }
 
 /** What expressions of a run may read, as far as it has come; `connection`: over which its event came. */

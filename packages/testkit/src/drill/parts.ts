@@ -16,6 +16,11 @@ export interface Start {
   readonly connection?: string;
   /** By connection; what is asked for and not there is made up. */
   readonly rows: Readonly<Record<string, Rows>>;
+  /**
+   * What awaited events bring, by the step that waits: a part of it, to which what it is matched by is made up. `null`: it does not come. Absent: made up
+   * whole.
+   */
+  readonly signals?: Readonly<Record<string, Json>>;
   /** By the author: the event stays as it is, whatever the pipeline asks of it. */
   readonly isGiven?: true;
 }

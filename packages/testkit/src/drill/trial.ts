@@ -1,4 +1,4 @@
-import type { JsonObject } from '@tenon/model';
+import type { Json, JsonObject } from '@tenon/model';
 import type {
   DeadLetter,
   ForwardFix,
@@ -11,6 +11,7 @@ import type {
 import { stepIdOf } from '@tenon/runtime/drill';
 import { Calls, type MadeEffect, type SeenCall, UNDOING } from './calls.ts';
 import type { DrillClock } from './drill-clock.ts';
+import { inClear } from './in-clear.ts';
 import { scopeOf, signalFor } from './made-events.ts';
 import type { DrillParts, Start } from './parts.ts';
 import { PlaceNames } from './place-names.ts';
@@ -45,6 +46,8 @@ export interface Outcome {
   };
   /** Who was asked before something was undone, by its place; they said yes. */
   readonly asked: ReadonlyMap<string, string>;
+  /** Ids of steps that waited for an event which is given (`Start.signals`), and of which their match does not hold: it was not sent. */
+  readonly unsent: ReadonlySet<string>;
   readonly tookMs: number;
   /** It goes round and does not come to rest, or time alone goes on. */
   readonly isEndless: boolean;
@@ -88,6 +91,10 @@ export class Trial {
   #meanwhile: Promise<unknown>[] = [];
   readonly #people = new Map<string, number>();
   readonly #signalled = new Set<string>();
+  /** What awaited events brought, by run and place. */
+  readonly #sent = new Map<string, Json>();
+  /** Ids of steps that wait for an event which is given, and of which their match does not hold. */
+  readonly #unsent = new Set<string>();
   /** Who was asked before something was undone, by its place. */
   readonly #asked = new Map<string, string>();
 
@@ -160,6 +167,7 @@ export class Trial {
         fixes: this.#runtime.forwardFixes().map(named),
       },
       asked: this.#asked,
+      unsent: this.#unsent,
       tookMs: this.#clock.now() - beganAtMs,
       isEndless: this.#moves > MOVES_MAX || (run !== undefined && !isAtRest(run, this.#runtime)),
       ...(refused !== undefined && { refused }),
@@ -167,8 +175,9 @@ export class Trial {
   }
 
   #run(): RunDetail | undefined {
-    const run = this.#runId === undefined ? undefined : this.#runtime.run(this.#runId);
-    if (run === undefined) return undefined;
+    const found = this.#runId === undefined ? undefined : this.#runtime.run(this.#runId);
+    if (found === undefined) return undefined;
+    const run = this.#inClear(found);
     const { step, failure } = run;
     return {
       ...run,
@@ -176,6 +185,22 @@ export class Trial {
       ...(failure && { failure: { ...failure, step: this.#names.of(failure.step) } }),
       steps: run.steps.map((one) => ({ ...one, id: this.#names.of(one.id) })),
     };
+  }
+
+  #inClear(run: RunDetail): RunDetail {
+    const { event, headers } = this.#start;
+    const isOwn = run.runId === this.#runId;
+    return inClear(run, {
+      ...(isOwn && { event, headers }),
+      result: (id) => {
+        const place = this.#names.of(id);
+        const call = this.#calls.seen.findLast(
+          ({ pipeline, step, purpose, result }) =>
+            pipeline === run.pipeline && step === place && ['effect', 'read'].includes(purpose) && result?.ok,
+        );
+        return call?.result?.ok ? call.result.body : this.#sent.get(`${run.runId} ${id}`);
+      },
+    });
   }
 
   /** A person looks into the other system and says what is true. */
@@ -300,27 +325,48 @@ export class Trial {
   async #signal(): Promise<boolean> {
     if (this.#schedule.awaited === 'never') return false;
     for (const { runId } of this.#runtime.runs({ state: 'waiting', limit: 100 })) {
-      const run = this.#runtime.run(runId);
-      const step = run?.steps.find(({ awaits }) => awaits?.for === 'event');
-      if (run === undefined || step === undefined || this.#signalled.has(`${runId} ${step.id}`)) continue;
-      this.#signalled.add(`${runId} ${step.id}`);
-      const loaded = this.#parts.plans.find(({ plan }) => plan.hash === run.planHash);
-      const wait = loaded?.steps.get(stepIdOf(step.id));
-      if (loaded === undefined || wait?.kind !== 'wait' || !('event' in wait.for)) continue;
-      // What another pipeline runs has none.
-      const own = 'manual' in loaded.plan.trigger ? undefined : this.#start.connection;
-      const payload = signalFor(loaded, wait.for, run, own);
-      if (payload === undefined) continue;
-      const { event, over } = wait.for;
-      const named = over === undefined ? undefined : loaded.expression(over, scopeOf(run, own));
-      const source = named?.ok ? String(named.value) : (this.#parts.incoming(event)[0] ?? NOWHERE);
-      const deliveryId = `signal-${step.id}`;
-      const heard = await this.#processes.heard(this.#runtime.accept({ event, payload, deliveryId, source }));
-      // Whoever hears nothing of it sends it again.
-      if (heard === undefined) this.#signalled.delete(`${runId} ${step.id}`);
-      return true;
+      const found = this.#runtime.run(runId);
+      const run = found && this.#inClear(found);
+      for (const { id, awaits } of run?.steps ?? [])
+        if (run !== undefined && awaits?.for === 'event' && (await this.#signalTo(run, id))) return true;
     }
     return false;
+  }
+
+  /** `false`: it was sent already, or there is none. */
+  async #signalTo(run: RunDetail, place: string): Promise<boolean> {
+    const named = `${run.runId} ${place}`;
+    if (this.#signalled.has(named)) return false;
+    this.#signalled.add(named);
+    const loaded = this.#parts.plans.find(({ plan }) => plan.hash === run.planHash);
+    const wait = loaded?.steps.get(stepIdOf(place));
+    if (loaded === undefined || wait?.kind !== 'wait' || !('event' in wait.for)) return false;
+    const given = loaded === this.#parts.loaded ? this.#start.signals?.[wait.id] : undefined;
+    if (given === null) return false;
+    // What another pipeline runs has none.
+    const own = 'manual' in loaded.plan.trigger ? undefined : this.#start.connection;
+    const payload = signalFor(loaded, wait.for, run, {
+      ...(own !== undefined && { connection: own }),
+      ...(given !== undefined && { given }),
+    });
+    if (payload === undefined) {
+      if (given !== undefined) this.#unsent.add(wait.id);
+      return false;
+    }
+    const { event, over } = wait.for;
+    const source = over === undefined ? undefined : loaded.expression(over, scopeOf(run, own));
+    this.#sent.set(named, payload);
+    const heard = await this.#processes.heard(
+      this.#runtime.accept({
+        event,
+        payload,
+        deliveryId: `signal-${place}`,
+        source: source?.ok ? String(source.value) : (this.#parts.incoming(event)[0] ?? NOWHERE),
+      }),
+    );
+    // Whoever hears nothing of it sends it again.
+    if (heard === undefined) this.#signalled.delete(named);
+    return true;
   }
 
   #noticed(entry: LedgerEntry): void {

@@ -34,6 +34,7 @@ export function renderDrill(report: DrillReport, all: boolean): string {
       ? [`  known by their contract alone, and so only as true as that: ${madeUp.join(', ')}\n`]
       : []),
     ...(unreached.length > 0 ? [`  reached by no run: ${unreached.join(', ')}\n`] : []),
+    ...sharedKeyWords(report),
     unaskedWords(unasked),
     ...(untriedConnections.length > 0
       ? [
@@ -49,6 +50,15 @@ export function renderDrill(report: DrillReport, all: boolean): string {
 
 function unaskedWords(unasked: DrillReport['unasked']): string {
   return unasked.map((words) => `  given for nothing: ${words}\n`).join('');
+}
+
+/** Whether two such events are one and the same, only the author knows. */
+function sharedKeyWords({ sharedKey }: DrillReport): readonly string[] {
+  if (sharedKey === undefined) return [];
+  const { members, steps } = sharedKey;
+  return [
+    `  events with one business key are one: of a second that has another ${members.join(', ')}, nothing is sent (${steps.join(', ')})\n`,
+  ];
 }
 
 function endWords(trials: readonly TrialReport[]): string {

@@ -270,6 +270,50 @@ describe('what an awaited event brings', () => {
   });
 });
 
+describe('what a run itself makes in another system', () => {
+  it('is made up so that what is asked of it holds', async () => {
+    const edited = await waiting("success: ${ steps.call.createdAt == '2026-11-02T10:15:04Z' }");
+    const plan = edited.plan('account-onboarded');
+    const { starts, trials } = await drill(edited, plan, { only: 'nothing goes wrong' });
+    expect(starts[0]?.made).toEqual({ ticketing: { createTicket: { createdAt: '2026-11-02T10:15:04Z' } } });
+    expect(trials[0]?.end.as).toBe('succeeded');
+  });
+});
+
+describe('two events that share a business key', () => {
+  const called = { only: 'another event comes that has the same business key' };
+
+  it('are one, and what is lost of the second is told', async () => {
+    const { sharedKey, trials } = await drill(source, upgraded, called);
+    // Its version is in the key, so no later one is lost.
+    expect(sharedKey).toEqual({
+      members: expect.arrayContaining(['seats', 'email']),
+      steps: ['invoice', 'ticket', 'welcome'],
+    });
+    expect(trials).toMatchObject([{ end: { as: 'succeeded' }, broken: [] }]);
+  });
+
+  const TIER = 'supportTier: priority\n';
+  const written = swap(TIER, `supportTier: "\${ event.version % 2 == 1 ? 'priority' : 'standard' }"\n`);
+
+  it('are a fault where the second is a later version of what is written', async () => {
+    const edits = (key: string) => ({
+      [PIPELINE]: (text: string) => swap('key: ${ event.accountId }:${ event.version }', key)(written(text)),
+    });
+    expect(await codesOf(edits('key: ${ event.accountId }'), called)).toEqual([
+      'drill-newer-lost - id: account',
+    ]);
+    expect(await codesOf(edits('key: ${ event.version }:${ event.accountId }'), called)).toEqual([]);
+  });
+
+  it('are none where each entity has one run, and nothing of it is written over', async () => {
+    const plan = source.plan('account-onboarded');
+    const report = await drill(source, plan, called);
+    expect(report.sharedKey?.members).toContain('email');
+    expect(drillFindings(report, plan)).toEqual([]);
+  });
+});
+
 describe('a drill of a pipeline for several accounts', () => {
   const over = (operation: string): readonly [string, string] => [
     `call: crm.${operation}\n`,

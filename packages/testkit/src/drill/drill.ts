@@ -6,6 +6,7 @@ import { type Broken, type DrillEnd, endOf, judge } from './judge.ts';
 import { type DrillParts, type DrillSource, partsOf, type Start } from './parts.ts';
 import { type Schedule, UNDISTURBED } from './schedule.ts';
 import { lastRefused, schedulesOf, undoingCrashes, undoingFaults } from './schedules.ts';
+import { lostOf, type SharedKey, withSameKey } from './second-event.ts';
 import { type Outcome, Trial } from './trial.ts';
 
 export interface DrillOptions extends ExploreOptions {
@@ -51,6 +52,8 @@ export interface DrillReport {
   readonly isCut?: true;
   /** Ids of steps that no run reached. */
   readonly unreached: readonly string[];
+  /** What is lost of a second event that has the business key of the first; absent where that is nothing. */
+  readonly sharedKey?: SharedKey;
   /** What was given to begin with and came to nothing, in words. */
   readonly unasked: readonly string[];
   /** Connections to systems that keep nothing here: see `DrillParts`. */
@@ -115,9 +118,17 @@ export async function drill(
     untriedConnections: untriedIn(parts, explored.bases),
     ...(signal?.aborted && { isCut: true }),
     unreached: explored.unreached,
+    ...sharedKeyOf(parts, explored.bases[0]),
     unasked: given?.unused(only === undefined && !signal?.aborted) ?? [],
     madeUp: parts.madeUp,
   };
+}
+
+function sharedKeyOf(parts: DrillParts, base: Base | undefined): Pick<DrillReport, 'sharedKey'> {
+  const second = base && withSameKey(parts, base.start);
+  if (base === undefined || second === undefined) return {};
+  const sharedKey = lostOf(parts, base.start, base.outcome, second);
+  return sharedKey === undefined ? {} : { sharedKey };
 }
 
 /**
@@ -142,7 +153,7 @@ function partOf(
   };
 }
 
-/** What is made up of what a run itself creates nobody can choose: where no run ends well, other systems make up other things. */
+/** Not all that is made up can be chosen so that a run ends well: where none does, other systems make up other things. */
 async function begun(
   source: DrillSource,
   plan: Plan,

@@ -3,10 +3,12 @@ import type { PlanStep } from '@tenon/pipeline';
 import { allSteps, stepIdOf } from '@tenon/runtime/drill';
 import type { Rows } from '../sandbox/rows.ts';
 import { put, type Wish } from '../wishes.ts';
+import type { SeenCall } from './calls.ts';
 import { expressionAt, madePayload, sampleAt, scopeOf, waysTo, withWishes } from './made-events.ts';
 import type { DrillParts, Start } from './parts.ts';
 import { UNDISTURBED } from './schedule.ts';
 import { isShownBy } from './shown.ts';
+import { isFit, isStarting, triggerSchema } from './starting.ts';
 import { withStrangers } from './strangers.ts';
 import { type Outcome, Trial } from './trial.ts';
 
@@ -104,7 +106,7 @@ function* startsOf({ loaded, incoming }: DrillParts, { start }: ExploreOptions):
     return;
   }
   const { trigger } = loaded.plan;
-  const schema = 'manual' in trigger ? trigger.input : loaded.plan.events[trigger.event]?.payload;
+  const schema = triggerSchema(loaded);
   for (let seed = 1; seed <= SEEDS && schema !== undefined; seed++) {
     const event = madePayload(schema, seed);
     if (event === undefined) continue;
@@ -125,23 +127,12 @@ function heard(
   of: Pick<Start, 'connection'>,
 ): Json {
   const scope = { event, headers: {}, ...of };
-  const holds = (candidate: Json): boolean => {
-    const result = loaded.condition(where, { ...scope, event: candidate });
-    return result.ok && result.value && isFit(loaded, candidate);
-  };
+  const holds = (candidate: Json): boolean => isStarting(loaded, of, candidate);
   if (holds(event)) return event;
   return (
     waysTo(loaded, where, true, scope)
       .map((wishes) => withWishes(event, 'event', wishes))
       .find(holds) ?? event
-  );
-}
-
-function isFit(loaded: DrillParts['loaded'], event: Json): boolean {
-  const { trigger } = loaded.plan;
-  return (
-    ('manual' in trigger ? loaded.inputRefusal(event) : loaded.refusal(trigger.event, event, 'unread')) ===
-    undefined
   );
 }
 
@@ -286,7 +277,7 @@ function granted(
   { calls }: Outcome,
   wishes: readonly Wish[],
 ): Start | undefined {
-  let { event, connection, signals } = start;
+  let { event, connection, signals, made } = start;
   const changed = new Map<JsonObject, ShownThing>();
   for (const { path, value } of wishes) {
     const [root, name, ...rest] = path;
@@ -300,9 +291,17 @@ function granted(
       if (start.isGiven && isSaidIn(signals?.[name], rest)) return undefined;
       signals = { ...signals, [name]: put(signals?.[name] ?? {}, rest, value) };
     } else {
-      const call = calls.findLast((one) => one.step === name && one.purpose === 'read' && one.result?.ok);
+      const call = calls.findLast(
+        ({ step, purpose, result }) =>
+          step === name && (purpose === 'read' || purpose === 'effect') && result?.ok,
+      );
       const body = root === 'steps' && call?.result?.ok ? call.result.body : undefined;
-      const shown = call && body !== undefined ? shownAt(parts, call.connection, body, rest) : undefined;
+      if (call === undefined || body === undefined) return undefined;
+      const shown = shownAt(parts, call.connection, body, rest);
+      if (call.purpose === 'effect') {
+        made = withMade(made, call, shown?.within ?? rest, value);
+        continue;
+      }
       if (shown === undefined) return undefined;
       const { thing, within } = shown;
       // A thing is an object, and stays one.
@@ -317,7 +316,21 @@ function granted(
     rows: [...changed.values()].reduce(withThing, start.rows),
     ...(connection !== undefined && { connection }),
     ...(signals && { signals }),
+    ...(made && { made }),
   };
+}
+
+/** With what is wished for at a place of what an operation makes. */
+function withMade(
+  made: Start['made'],
+  { connection, operation }: SeenCall,
+  path: readonly (string | number)[],
+  value: Json,
+): NonNullable<Start['made']> {
+  const before = made?.[connection] ?? {};
+  // What is made is an object, and stays one.
+  const next = put(before[operation] ?? {}, path, value) as JsonObject;
+  return { ...made, [connection]: { ...before, [operation]: next } };
 }
 
 function isAwaiting({ loaded }: DrillParts, id: string | number | undefined): id is string {

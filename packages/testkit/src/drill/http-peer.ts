@@ -39,6 +39,7 @@ export class HttpPeer implements Peer {
   readonly #answers = new Map<string, Json>();
   readonly #changes: PeerEffect[] = [];
   #unreachable = new Set<string>();
+  #made: Readonly<Record<string, JsonObject>> = {};
 
   constructor(options: HttpPeerOptions) {
     this.#options = options;
@@ -50,12 +51,14 @@ export class HttpPeer implements Peer {
       clock,
       imagine: true,
       onUntaken: () => {},
+      made: (operation) => this.#made[operation] ?? {},
       onChange: (change) => this.#note(change),
     });
     this.#unsaid = new Set(this.#engine.unsaid().map(({ operation }) => operation));
   }
 
-  begin(rows: Rows): void {
+  begin(rows: Rows, made: Readonly<Record<string, JsonObject>>): void {
+    this.#made = made;
     this.#engine.reset({ data: rows });
     this.#answers.clear();
     this.#changes.length = 0;

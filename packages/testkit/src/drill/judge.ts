@@ -6,6 +6,7 @@ import { SECRET_CANARY } from '../trial-connection.ts';
 import type { MadeEffect } from './calls.ts';
 import type { DrillParts, Start } from './parts.ts';
 import type { DrillCode } from './rules.ts';
+import { lostOf, withSameKey } from './second-event.ts';
 import type { Outcome } from './trial.ts';
 
 /** A promise that a run broke. */
@@ -72,7 +73,21 @@ export function judge(parts: DrillParts, start: Start, outcome: Outcome): readon
     ...(last.run === undefined ? [] : [...standing(parts, last.run.state, last.effects, outcome)]),
     ...order(parts, last.effects),
     ...leaks(parts, start, outcome),
+    ...stale(parts, start, outcome),
   ];
+}
+
+/** A later version of an entity is carried over, and not taken for the one before. */
+function* stale(parts: DrillParts, start: Start, outcome: Outcome): Iterable<Broken> {
+  if (outcome.schedule.again !== 'otherEvent') return;
+  const second = withSameKey(parts, start);
+  const lost = second === undefined ? undefined : lostOf(parts, start, outcome, second);
+  if (lost?.stale === undefined) return;
+  yield {
+    code: 'drill-newer-lost',
+    step: lost.stale,
+    message: `a later version of the same entity has the same business key and is taken for the one before: what ${lost.stale} wrote of ${lost.members.map((name) => `\`${name}\``).join(', ')} stays as it was`,
+  };
 }
 
 function endless({ run, isEndless, tookMs }: Outcome): Broken {

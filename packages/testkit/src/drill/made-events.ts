@@ -3,7 +3,14 @@ import { isObject, type Json, type JsonObject, seededRandom } from '@tenon/model
 import type { Plan, WaitStep } from '@tenon/pipeline';
 import type { RunDetail } from '@tenon/runtime';
 import type { LoadedPlan } from '@tenon/runtime/drill';
-import { definitionName, isSchemaObject, type JsonSchema, sample, schemaOfProperty } from '@tenon/schema';
+import {
+  definitionName,
+  isSchemaObject,
+  type JsonSchema,
+  type SchemaObject,
+  sample,
+  schemaOfProperty,
+} from '@tenon/schema';
 import { definitionsOf } from '../plan-definitions.ts';
 import { merge } from '../sandbox/make-row.ts';
 import { type KnownOf, put, type Wish, wishesOf } from '../wishes.ts';
@@ -21,14 +28,31 @@ export function sampleAt(schema: JsonSchema, tokens: readonly string[]): Json | 
   const definitions = definitionsOf(schema);
   let at: JsonSchema = schema;
   for (const token of tokens) {
-    const here = referred(at, definitions);
-    if (!isSchemaObject(here)) return undefined;
-    at =
-      Array.isArray(here.prefixItems) || here.items === undefined
-        ? schemaOfProperty(here, token)
-        : here.items;
+    const said = partsOf(at, definitions).flatMap((here) => saidOf(here, token));
+    if (said.length === 0) return undefined;
+    at = said.length === 1 ? said[0]! : { allOf: said };
   }
   return sample(at, { random: seededRandom(1), definitions });
+}
+
+/** A schema and those that it is put together of; of alternatives each. */
+function partsOf(
+  schema: JsonSchema,
+  definitions: Readonly<Record<string, JsonSchema>>,
+  depth = 0,
+): readonly SchemaObject[] {
+  const here = referred(schema, definitions);
+  if (!isSchemaObject(here) || depth > PARTS_DEEP) return [];
+  const inner = [...(here.allOf ?? []), ...(here.anyOf ?? []), ...(here.oneOf ?? [])];
+  return [here, ...inner.flatMap((part) => partsOf(part, definitions, depth + 1))];
+}
+
+const PARTS_DEEP = 8;
+
+function saidOf(schema: SchemaObject, token: string): readonly JsonSchema[] {
+  if (schema.items !== undefined && !Array.isArray(schema.prefixItems)) return [schema.items];
+  const said = schemaOfProperty(schema, token);
+  return said === true ? [] : [said];
 }
 
 function referred(schema: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>): JsonSchema {

@@ -4,12 +4,14 @@ import {
   type Failure,
   type FailureClass,
   type Json,
+  type JsonObject,
   type SteadyClock,
   seededRandom,
 } from '@tenon/model';
 import { type JsonSchema, sample, validatorFor } from '@tenon/schema';
 import { definitionsOf } from '../plan-definitions.ts';
 import { type CallFault, callFaults, LEAVE_ALONE_S, UNCLEAR } from './faults.ts';
+import { withGiven } from './made-events.ts';
 import type { Peer, PeerEffect } from './peer.ts';
 
 /**
@@ -21,6 +23,7 @@ export class MadeUpPeer implements Peer {
   readonly #seed: number;
   readonly #clock: SteadyClock;
   #effects: PeerEffect[] = [];
+  #made: Readonly<Record<string, JsonObject>> = {};
   readonly #answers = new Map<string, Json>();
   /** Answers that were given, by what a repeat is known by. */
   readonly #known = new Map<string, Json>();
@@ -32,7 +35,8 @@ export class MadeUpPeer implements Peer {
     this.#seed = seed;
   }
 
-  begin(): void {
+  begin(_rows: unknown, made: Readonly<Record<string, JsonObject>>): void {
+    this.#made = made;
     this.#effects = [];
     this.#answers.clear();
     this.#known.clear();
@@ -122,7 +126,8 @@ export class MadeUpPeer implements Peer {
 
   #answer({ operation, result }: OperationPlan): Json {
     const random = seededRandom(this.#seed + this.#effects.length + operation.length);
-    return sample(result, { random, definitions: definitionsOf(result) }) ?? null;
+    const answer = sample(result, { random, definitions: definitionsOf(result) }) ?? null;
+    return withGiven(answer, this.#made[operation]);
   }
 
   #failed(

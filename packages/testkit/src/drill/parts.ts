@@ -21,6 +21,8 @@ export interface Start {
    * whole.
    */
   readonly signals?: Readonly<Record<string, Json>>;
+  /** What is so of what operations make, by connection and operation, where it is not sent otherwise. Absent: made up whole. */
+  readonly made?: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
   /** By the author: the event stays as it is, whatever the pipeline asks of it. */
   readonly isGiven?: true;
 }

@@ -11,6 +11,8 @@ export interface DrillCase {
   readonly run?: (sound: Outcome) => Outcome;
   readonly undone?: (sound: Outcome) => Outcome;
   readonly report?: (sound: DrillReport) => DrillReport;
+  /** What is done to the pipeline, and the ways in which it is then found. */
+  readonly drilled?: { readonly edit: (text: string) => string; readonly only: string };
 }
 
 export const drillCases = {
@@ -67,6 +69,18 @@ export const drillCases = {
           : effect,
       ),
     }),
+  },
+  'drill-newer-lost': {
+    drilled: {
+      edit: (text) =>
+        text
+          .replace('key: ${ event.accountId }:${ event.version }', 'key: ${ event.accountId }')
+          .replace(
+            'supportTier: priority',
+            `supportTier: "\${ event.version % 2 == 1 ? 'priority' : 'standard' }"`,
+          ),
+      only: 'another event comes',
+    },
   },
   'drill-leak': {
     run: (sound) => ({

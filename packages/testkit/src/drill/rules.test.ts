@@ -25,14 +25,20 @@ it('finds nothing in a run that went well, in one that was undone, and in a dril
   expect(drillFindings(report, plan)).toEqual([]);
 });
 
+async function codesOf({ edit, only }: NonNullable<DrillCase['drilled']>): Promise<readonly string[]> {
+  const edited = await reference({ 'pipelines/subscription-upgraded.pipeline.yaml': edit });
+  const other = edited.plan('subscription-upgraded');
+  return drillFindings(await drill(edited, other, { only }), other).map(({ code }) => code);
+}
+
 it.each(Object.entries<DrillCase>(drillCases))(
   '%s is found where it is',
-  (code, { run, undone: ofUndone, report: ofReport }) => {
+  async (code, { run, undone: ofUndone, report: ofReport, drilled }) => {
     const broken = [
       ...(run === undefined ? [] : judge(parts, start, run(sound))),
       ...(ofUndone === undefined ? [] : judge(parts, start, ofUndone(undone))),
     ].map((one) => one.code as string);
     const found = ofReport === undefined ? [] : drillFindings(ofReport(report), plan).map((one) => one.code);
-    expect([...broken, ...found]).toContain(code);
+    expect([...broken, ...found, ...(drilled === undefined ? [] : await codesOf(drilled))]).toContain(code);
   },
 );

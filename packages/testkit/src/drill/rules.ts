@@ -68,6 +68,12 @@ export const drillRules = {
     why: 'What the run did still stands, and a thing that it has nothing to do with was taken away or changed.',
     fix: 'Name in `compensate` what the step made or changed: `${ steps.<id>.id }`.',
   },
+  'drill-newer-lost': {
+    severity: 'warning',
+    title: 'in a drill, a later version of an entity was taken for the one before',
+    why: 'Its business key is the same, so no run begins as long as the key is kept (`identity.retain`): the other system keeps what the earlier version said.',
+    fix: 'Put what `identity.version` reads into `identity.key`. Where one run for each entity is meant, write nothing of the event that changes.',
+  },
   'drill-leak': {
     severity: 'error',
     title: 'in a drill, a secret or a classed value came into the ledger',

@@ -33,8 +33,8 @@ export interface Schedule {
   readonly approvers?: 'approve' | 'reject' | 'silent';
   /** Events that the run waits for do not come. */
   readonly awaited?: 'never';
-  /** The event comes again, at the end: under the same delivery id, or another. */
-  readonly again?: 'sameDelivery' | 'otherDelivery';
+  /** The event comes again, at the end: under the same delivery id, or another; or another event comes that has its business key. */
+  readonly again?: 'sameDelivery' | 'otherDelivery' | 'otherEvent';
   /** Somebody cancels the run as its nth entry is on the disk. */
   readonly cancelAtEntry?: number;
   /** Everything is killed as its nth entry is on the disk, and let go again an hour later. */

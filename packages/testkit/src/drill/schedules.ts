@@ -47,6 +47,7 @@ export function schedulesOf(base: Outcome, isManual: boolean): readonly Schedule
       ? []
       : [{ name: 'the event comes again under its delivery id', again: 'sameDelivery' } as const]),
     { name: 'the event comes again under another delivery id', again: 'otherDelivery' },
+    { name: 'another event comes that has the same business key', again: 'otherEvent' },
   ];
 }
 

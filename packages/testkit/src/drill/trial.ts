@@ -17,6 +17,7 @@ import type { DrillParts, Start } from './parts.ts';
 import { PlaceNames } from './place-names.ts';
 import { Processes } from './processes.ts';
 import type { Schedule } from './schedule.ts';
+import { withSameKey } from './second-event.ts';
 
 export interface Waiting {
   readonly doubts: readonly InDoubtEntry[];
@@ -120,7 +121,8 @@ export class Trial {
 
   async run(): Promise<Outcome> {
     this.#clock.begin();
-    for (const [name, peer] of this.#parts.peers) peer.begin(this.#start.rows[name] ?? {});
+    for (const [name, peer] of this.#parts.peers)
+      peer.begin(this.#start.rows[name] ?? {}, this.#start.made?.[name] ?? {});
     const beganAtMs = this.#clock.now();
     try {
       await this.#processes.open();
@@ -130,7 +132,8 @@ export class Trial {
       await this.#live();
       const { again } = this.#schedule;
       if (again !== undefined) {
-        await this.#deliver(again === 'sameDelivery' ? 'delivery-1' : 'delivery-2');
+        const second = again === 'otherEvent' ? withSameKey(this.#parts, this.#start) : undefined;
+        await this.#deliver(again === 'sameDelivery' ? 'delivery-1' : 'delivery-2', second);
         await this.#live();
       }
       const outcome = this.#outcome(beganAtMs, refused);
@@ -226,15 +229,15 @@ export class Trial {
   }
 
   /** Why it was refused. */
-  async #deliver(deliveryId: string): Promise<string | undefined> {
+  async #deliver(deliveryId: string, event: Json = this.#start.event): Promise<string | undefined> {
     const { trigger, pipeline } = this.#parts.loaded.plan;
     const result = await this.#processes.heard(
       'manual' in trigger
         ? // What a manual start is given is an object by its schema.
-          this.#runtime.trigger(pipeline, this.#start.event as JsonObject, 'drill')
+          this.#runtime.trigger(pipeline, event as JsonObject, 'drill')
         : this.#runtime.accept({
             event: trigger.event,
-            payload: this.#start.event,
+            payload: event,
             deliveryId,
             source: this.#start.connection ?? NOWHERE,
             ...(this.#start.headers && { headers: this.#start.headers }),
@@ -243,7 +246,7 @@ export class Trial {
     if (result === undefined) {
       // It was never acknowledged, so whoever sent it sends it again.
       await this.#processes.opening;
-      return this.#deliver(deliveryId);
+      return this.#deliver(deliveryId, event);
     }
     if (!result.ok) return result.failure.message;
     this.#runId ??= result.runs.find((run) => run.pipeline === pipeline)?.runId;

@@ -48,6 +48,8 @@ export interface Change {
 export interface EngineOptions extends SandboxOptions {
   /** Told of each effect, with what it changed. */
   readonly onChange?: (change: Change) => void;
+  /** What is so of a thing as an operation makes it, where the request does not say otherwise; default: what is made up. */
+  readonly made?: (operation: string) => JsonObject;
 }
 
 /** A request, read whole. Lower-case method and header names. */
@@ -103,6 +105,7 @@ export class Engine implements Controlled {
       seed,
       imagine: options.imagine ?? false,
       ...(manifest !== undefined && { manifest }),
+      made: options.made ?? (() => ({})),
       collection: (key) => this.#collections.get(key),
     };
     this.faults = new FaultBook(seededRandom(seed));

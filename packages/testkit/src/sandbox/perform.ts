@@ -124,10 +124,14 @@ const HANDLERS: Readonly<Record<RoleKind, Handler>> = {
   },
   call: (request, _scope, world) => ({
     ok: true,
-    answer: plain(request, request.body ?? {}, world),
+    answer: plain(request, withMade(request, world), world),
     effect: { resource: request.role.collection.name },
   }),
 };
+
+function withMade({ operation, body = {} }: ValidRequest, world: World): Json {
+  return isJsonObject(body) ? { ...world.made(operation.id), ...body } : body;
+}
 
 function list(request: ValidRequest, scope: readonly string[], world: World): Performed {
   const { operation, role, url, parameters } = request;
@@ -183,7 +187,7 @@ function create(request: ValidRequest, scope: readonly string[], world: World): 
       `${role.collection.name} has one with this ${idProperty}`,
       `/body/${idProperty}`,
     );
-  const row = insert(role, scope, { ...given, ...hints.set }, world, 'lean');
+  const row = insert(role, scope, { ...world.made(operation.id), ...given, ...hints.set }, world, 'lean');
   return { ok: true, answer: about(request, row, world), effect: effectOn(request, row) };
 }
 
@@ -199,7 +203,8 @@ function replace(request: ValidRequest, scope: readonly string[], world: World):
   }
   const mayCreate = operation.responses.some(({ status }) => status === '201') || world.imagine;
   if (!mayCreate) return refused(404, 'not_found', `no ${singular(role.collection.name)} has this id`);
-  const made = insert(role, scope, { ...given, ...hintsOf(operation).set }, world, 'lean', id);
+  const whole = { ...world.made(operation.id), ...given, ...hintsOf(operation).set };
+  const made = insert(role, scope, whole, world, 'lean', id);
   return { ok: true, answer: about(request, made, world), effect: effectOn(request, made) };
 }
 

@@ -1,6 +1,6 @@
 import type { ConnectorManifest } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
-import type { Clock, Json } from '@tenon/model';
+import type { Clock, Json, JsonObject } from '@tenon/model';
 import type { ContractSchemas } from './contract-schemas.ts';
 import type { Collection, Role } from './resources.ts';
 import type { Store } from './store.ts';
@@ -14,6 +14,8 @@ export interface World {
   /** Things asked for by id exist, made up on the spot. */
   readonly imagine: boolean;
   readonly manifest?: ConnectorManifest;
+  /** What is so of a thing as an operation makes it, where the request does not say otherwise. */
+  made(operation: string): JsonObject;
   collection(key: string): Collection | undefined;
 }
 

@@ -36,6 +36,34 @@ test('a journal in the order of its keys is taken over in theirs, and nothing of
   rmSync(folder, { recursive: true });
 });
 
+test('a file that there is no room to take over stands as it was, is told so, and is taken over once there is', () => {
+  const database = new DatabaseSync(':memory:');
+  migrate(database, 'runtime.db', 13);
+  const put = database.prepare('INSERT INTO journal (run_seq, key, at, value) VALUES (?, ?, 1, ?)');
+  for (let run = 1; run <= 100; run++) put.run(run, 'one#1', 'x'.repeat(1_000));
+  const { page_count: pages } = database.prepare('PRAGMA page_count').get()!;
+  database.exec(`PRAGMA max_page_count = ${Number(pages) + 20}`);
+  const taken = (): object => ({
+    ...database.prepare('PRAGMA user_version').get(),
+    ...database.prepare('SELECT count(*) AS rows FROM journal').get(),
+  });
+
+  expect(() => migrate(database, 'runtime.db')).toThrow(
+    expect.objectContaining({
+      code: 'RUNTIME_FILE_UNREADABLE',
+      message: expect.stringMatching(/^runtime\.db is of an earlier version .* stands as it was: .*full/),
+    }),
+  );
+  expect(database.isTransaction).toBe(false);
+  expect(taken()).toEqual({ user_version: 13, rows: 100 });
+
+  database.exec('PRAGMA max_page_count = 4294967294');
+  migrate(database, 'runtime.db');
+  expect(taken()).toEqual({ user_version: expect.any(Number), rows: 100 });
+  expect(taken()).not.toMatchObject({ user_version: 13 });
+  database.close();
+});
+
 test('a refused move takes the transaction back, in a file of an earlier version too', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tenon-schema-'));
   const file = join(folder, 'runtime.db');

@@ -225,6 +225,22 @@ export function migrate(db: DatabaseSync, file: string, target: number = migrati
     );
   if (version === target && hasTransitions(db)) return;
   db.exec('BEGIN IMMEDIATE');
+  try {
+    takeOver(db, version, target);
+  } catch (cause) {
+    // Some failures, such as a full disk, have taken it back already.
+    if (db.isTransaction) db.exec('ROLLBACK');
+    if (version === 0 || version === target) throw cause;
+    const because = cause instanceof Error ? cause.message : String(cause);
+    throw new RuntimeError(
+      'RUNTIME_FILE_UNREADABLE',
+      `${file} is of an earlier version of Tenon (schema ${version}, this one writes ${target}) and could not be taken over; it stands as it was: ${because}`,
+      { cause },
+    );
+  }
+}
+
+function takeOver(db: DatabaseSync, version: number, target: number): void {
   for (const sql of migrations.slice(version, target)) db.exec(sql);
   db.exec('DELETE FROM transitions');
   const insert = db.prepare('INSERT INTO transitions VALUES (?, ?)');

@@ -1,9 +1,13 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../../testing/until.ts';
 import { openDatabase } from '../file/database.ts';
-import { BatchWriter, writeAnew } from './apply-batch.ts';
+import { BatchWriter, emptyLog, writeAnew } from './apply-batch.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -48,3 +52,40 @@ test('where no temporary file can be made a file is written anew in memory, and 
   expect(Number(db.prepare('PRAGMA temp_store').get()?.['temp_store'])).toBe(2);
   db.close();
 });
+
+test('the write-ahead log is emptied once a checkpoint of another thread has ended, which SQLite waits for in no case', async () => {
+  const file = join(folder, 'runtime.db');
+  const db = openDatabase(file);
+  // A checkpoint that waits for a reader holds the lock of checkpoints meanwhile; then both are gone.
+  const other = new Worker(
+    `const { DatabaseSync } = require('node:sqlite');
+     const { parentPort, workerData: { file } } = require('node:worker_threads');
+     const reader = new DatabaseSync(file);
+     reader.exec('BEGIN');
+     reader.prepare('SELECT * FROM runs').all();
+     const checkpoint = new DatabaseSync(file);
+     checkpoint.exec('PRAGMA busy_timeout = 500');
+     parentPort.once('message', () => {
+       checkpoint.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+       reader.exec('COMMIT');
+       reader.close();
+       checkpoint.close();
+     });
+     parentPort.postMessage('reads');`,
+    { eval: true, workerData: { file } },
+  );
+  await once(other, 'message');
+  // What the reader does not see yet.
+  db.exec(`INSERT INTO settings VALUES ('x', 'y')`);
+  const ended = once(other, 'exit');
+  other.postMessage('begin');
+  await isUnderWay(db);
+  emptyLog(db);
+  expect(statSync(`${file}-wal`).size).toBe(0);
+  db.close();
+  await ended;
+});
+
+async function isUnderWay(db: DatabaseSync): Promise<void> {
+  await until(() => db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get()?.['log'] === -1);
+}

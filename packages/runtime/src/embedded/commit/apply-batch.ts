@@ -168,9 +168,22 @@ export function writeAnew(db: DatabaseSync): void {
   }
 }
 
+/** Looks so often whether a checkpoint of another connection has ended, with so long a nap between: as long as a commit waits for others. */
+const CHECKPOINT_LOOKS = 200;
+const CHECKPOINT_NAP_MS = 50;
+
+/** For readers SQLite waits by itself, for the checkpoint thread or a copy that has just begun it does not: it answers "busy" at once. */
 export function emptyLog(db: DatabaseSync): void {
-  const row = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
-  if (row?.['busy'] !== 0) throw new Error('a reader keeps the write-ahead log from being emptied');
+  const empty = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
+  const nobodyWakes = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  for (let looks = 0; looks < CHECKPOINT_LOOKS; looks++) {
+    const row = empty.get();
+    if (row?.['busy'] === 0) return;
+    // Of a log that it may not look at SQLite does not say how long it is.
+    if (row?.['log'] !== -1) throw new Error('a reader keeps the write-ahead log from being emptied');
+    Atomics.wait(nobodyWakes, 0, 0, CHECKPOINT_NAP_MS);
+  }
+  throw new Error('a checkpoint of another process keeps the write-ahead log from being emptied');
 }
 
 function inTransaction(db: DatabaseSync, body: () => void): void {

@@ -37,6 +37,7 @@ import type {
 import type { ReplayFilter, ReplayOptions, ReplayResult, ReplayStatus } from './api/replays.ts';
 import type {
   Deployment,
+  IndexedRunFilter,
   LedgerEntry,
   OtherPlan,
   PipelineInForce,
@@ -105,9 +106,9 @@ export interface Runtime {
   /** Starts a pipeline whose trigger is `manual`. */
   trigger(pipeline: string, input: JsonObject, actor: string): Promise<AcceptResult>;
 
-  /** The newest first. By a version, a plan or an order key all that are newer than the last of them are looked through at once: see `findRuns`. */
-  runs(filter?: RunFilter): readonly RunSummary[];
-  /** The same, a part at a time where no index knows what is asked for: for whoever must not keep this thread. */
+  /** The newest first, at once: by what an index knows. */
+  runs(filter?: IndexedRunFilter): readonly RunSummary[];
+  /** The newest first, also by a version, a plan or an order key, which no index knows: then runs are looked through a part at a time. */
   findRuns(filter?: RunFilter): Promise<readonly RunSummary[]>;
   run(runId: string): RunDetail | undefined;
   /** The plan of a run, for ever as it was: the exact text of the pipeline is in its `source` (C24). */
@@ -256,7 +257,6 @@ export interface Runtime {
 export interface LedgerReader
   extends Pick<
     Runtime,
-    | 'runs'
     | 'run'
     | 'plan'
     | 'trace'
@@ -270,6 +270,8 @@ export interface LedgerReader
     | 'protection'
     | 'secretUsers'
   > {
+  /** As `findRuns`, at once: whatever stands beside it in this thread waits. */
+  runs(filter?: RunFilter): readonly RunSummary[];
   /** What is wrong with the file: damaged pages, gaps in the ledger, runs without their event. Empty when sound. */
   check(): readonly string[];
   /** Why encrypted values cannot be read with the keys that were given: `RUNTIME_KEY_MISSING`, `RUNTIME_KEY_WRONG`, `STORED_VALUE_LOCKED`. */

@@ -28,6 +28,15 @@ export interface RunFilter {
   readonly limit?: number;
 }
 
+/** What an index knows, so that all of it is found at once; beside a `key` the rest may stand as well. */
+export type IndexedRunFilter =
+  | (Omit<RunFilter, 'orderKey' | 'version' | 'planHash'> & {
+      readonly orderKey?: never;
+      readonly version?: never;
+      readonly planHash?: never;
+    })
+  | (RunFilter & { readonly key: string });
+
 /** With what that comes is begun: the plan that is deployed, unless somebody has gone back to another. */
 export interface PipelineInForce {
   readonly name: string;

@@ -45,12 +45,12 @@ describe.each([
     const first = await send('a', 'acc-1');
     await send('b', 'acc-2');
     const second = await send('c', 'acc-1');
-    expect(bench.runtime.runs({ orderKey: 'acc-1' })).toMatchObject([
+    expect(await bench.runtime.findRuns({ orderKey: 'acc-1' })).toMatchObject([
       { runId: second, key: 'c', orderKey: 'acc-1' },
       { runId: first, key: 'a', orderKey: 'acc-1' },
     ]);
     expect(bench.runtime.run(first)).toMatchObject({ orderKey: 'acc-1' });
-    expect(bench.runtime.runs({ orderKey: 'a' })).toEqual([]);
+    expect(await bench.runtime.findRuns({ orderKey: 'a' })).toEqual([]);
     expect(bench.runtime.runs({ pipeline: 'unordered' })[0]).not.toHaveProperty('orderKey');
   });
 

@@ -32,17 +32,17 @@ async function ordered(id: string): Promise<string> {
   return runId;
 }
 
-const keys = (filter: Parameters<Bench['runtime']['runs']>[0]) =>
-  bench.runtime.runs(filter).map(({ key }) => key);
+const keys = async (filter: Parameters<Bench['runtime']['findRuns']>[0]) =>
+  (await bench.runtime.findRuns(filter)).map(({ key }) => key);
 
 describe('runs are found', () => {
   test('by the version and the plan that they keep to', async () => {
     await takenBack();
-    expect(keys({ version: 2 })).toEqual(['e', 'd', 'c']);
-    expect(keys({ pipeline: 'orders', version: 1 })).toEqual(['b', 'a']);
-    expect(keys({ pipeline: 'others', version: 1 })).toEqual([]);
-    expect(keys({ version: 3 })).toEqual([]);
-    expect(keys({ planHash: wrong.hash })).toEqual(['e', 'd', 'c']);
+    expect(await keys({ version: 2 })).toEqual(['e', 'd', 'c']);
+    expect(await keys({ pipeline: 'orders', version: 1 })).toEqual(['b', 'a']);
+    expect(await keys({ pipeline: 'others', version: 1 })).toEqual([]);
+    expect(await keys({ version: 3 })).toEqual([]);
+    expect(await keys({ planHash: wrong.hash })).toEqual(['e', 'd', 'c']);
   });
 
   test('where they have not ended, whatever they wait for', async () => {
@@ -50,10 +50,10 @@ describe('runs are found', () => {
     const { runId } = bench.runtime.runs({ key: 'd' })[0]!;
     await bench.runtime.cancel(runId, 'ana', 'not wanted');
     await bench.runtime.idle();
-    expect(keys({ open: true })).toEqual(['e', 'c', 'b', 'a']);
-    expect(keys({ open: true, version: 2 })).toEqual(['e', 'c']);
-    expect(keys({ open: true, state: 'cancelled' })).toEqual([]);
-    expect(keys({ open: true, version: 2, limit: 1 })).toEqual(['e']);
+    expect(await keys({ open: true })).toEqual(['e', 'c', 'b', 'a']);
+    expect(await keys({ open: true, version: 2 })).toEqual(['e', 'c']);
+    expect(await keys({ open: true, state: 'cancelled' })).toEqual([]);
+    expect(await keys({ open: true, version: 2, limit: 1 })).toEqual(['e']);
   });
 });
 
@@ -107,7 +107,7 @@ describe('several runs are cancelled', () => {
     expect(expiresAtMs).toBe(bench.clock.now() + 86_400_000);
     await bench.runtime.idle();
     expect(bench.target.calls).toHaveLength(before);
-    expect(keys({ open: true })).toHaveLength(5);
+    expect(await keys({ open: true })).toHaveLength(5);
   });
 
   test('those that it named and no others, each with who and why in the ledger; what they did is undone', async () => {
@@ -123,7 +123,7 @@ describe('several runs are cancelled', () => {
       ['c', undefined],
     ]);
     await bench.runtime.idle();
-    expect(keys({ state: 'cancelled' })).toEqual(['e', 'd', 'c']);
+    expect(await keys({ state: 'cancelled' })).toEqual(['e', 'd', 'c']);
     expect(bench.state(later)).toBe('waiting');
     expect(bench.target.calls.filter(({ operation }) => operation === 'remove')).toHaveLength(3);
     for (const { runId } of result.runs)
@@ -173,11 +173,12 @@ describe('several runs are cancelled', () => {
     ]);
     await bench.runtime.idle();
     expect(await applied(token)).toEqual(done);
-    const cancels = bench.runtime
-      .runs({ version: 2 })
-      .flatMap(({ runId }) => bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'operator'));
+    const ofTwo = await bench.runtime.findRuns({ version: 2 });
+    const cancels = ofTwo.flatMap(({ runId }) =>
+      bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'operator'),
+    );
     expect(cancels).toHaveLength(3);
-    expect(keys({ state: 'cancelled' })).toEqual(['e', 'd', 'c']);
+    expect(await keys({ state: 'cancelled' })).toEqual(['e', 'd', 'c']);
   });
 
   test('the newest first, so that none begins as the one before it in its order ends', async () => {
@@ -195,7 +196,7 @@ describe('several runs are cancelled', () => {
     const { token } = await looked({ version: 2 });
     await applied(token);
     await bench.pass(10_000);
-    expect(keys({ state: 'cancelled', limit: 1_000 })).toHaveLength(200);
+    expect(await keys({ state: 'cancelled', limit: 1_000 })).toHaveLength(200);
     expect(begun()).toBe(199);
   });
 
@@ -211,7 +212,7 @@ describe('several runs are cancelled', () => {
     await bench.runtime.liftSwitch('kill/everything', 'ana', 'go on');
     await bench.pass(10_000);
     expect(removed()).toHaveLength(3);
-    expect(keys({ state: 'cancelled' })).toEqual(['e', 'd', 'c']);
+    expect(await keys({ state: 'cancelled' })).toEqual(['e', 'd', 'c']);
   });
 
   test('a token of a dry run of a replay is none of these, and the other way round', async () => {

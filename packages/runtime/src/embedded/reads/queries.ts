@@ -63,8 +63,8 @@ export class Queries {
   }
 
   /** Rows of runs that may be replayed, the oldest first. */
-  oldestRows(filter: ReplayFilter, limit: number): readonly RunRow[] {
-    return this.#search.oldest(filter, limit).map((row) => this.stored.shownRun(row));
+  async oldestRows(filter: ReplayFilter, limit: number): Promise<readonly RunRow[]> {
+    return (await this.#search.foundOldest(filter, limit, nextTurn)).map((row) => this.stored.shownRun(row));
   }
 
   run(runId: string): RunDetail | undefined {

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RunFilter } from '../../runtime.ts';
+import type { ReplayFilter, RunFilter } from '../../runtime.ts';
 import { namesOf } from '../file/names.ts';
 import { migrate } from '../file/schema.ts';
 import { Statements } from '../file/statements.ts';
@@ -30,6 +30,9 @@ beforeAll(() => {
   put('a2', 'orders', 2, 'succeeded', 12_000, 'acc-2');
   put('a2', 'orders', 2, 'failed', 6_000, 'acc-3');
   put('b1', 'bills', 1, 'cancelled', 20, 'acc-1');
+  db.exec(
+    "INSERT INTO events (seq, source, delivery_id, event, received_at, payload) VALUES (1, 's', 'd', 'e', 0, 'null')",
+  );
   search = new RunSearch(new StoredRows(new Statements(db), new ValueCodec(undefined), namesOf(undefined)));
 });
 afterAll(() => db.close());
@@ -93,6 +96,32 @@ describe('others have their turn', () => {
   test('and nothing is looked through where an index knows, or the newest are those', async () => {
     expect(await found({ key: 'none' })).toMatchObject({ turns: 0 });
     expect(await found({ version: 2 })).toMatchObject({ turns: 0 });
+  });
+});
+
+describe('runs to be replayed are found as at once, the oldest first, by', () => {
+  test.each<[string, ReplayFilter, number]>([
+    ['an order key', { orderKey: 'acc-1' }, 3],
+    ['an order key of a pipeline', { pipeline: 'orders', orderKey: 'acc-1' }, 3],
+    ['an order key that nothing has', { orderKey: 'none' }, 3],
+    ['a state that few are in', { state: 'waiting', pipeline: 'orders' }, 0],
+    ['a state that many are in', { state: 'failed', orderKey: 'acc-3' }, 1],
+    ['an event', { event: 'e', pipeline: 'bills' }, 0],
+    ['a time', { fromMs: 7_200_001 }, 3],
+    ['nothing', {}, 3],
+    ['a key', { key: 'k', orderKey: 'acc-1' }, 0],
+  ])('%s', async (_, filter, turnsMin) => {
+    for (const limit of [1, 2, 50, 20_000]) {
+      let turns = 0;
+      const rows = await search.foundOldest(filter, limit, async () => {
+        turns++;
+      });
+      expect(
+        rows.map(({ seq }) => seq),
+        `${limit}`,
+      ).toEqual(search.oldest(filter, limit).map(({ seq }) => seq));
+      if (rows.length < limit) expect(turns).toBeGreaterThanOrEqual(turnsMin);
+    }
   });
 });
 

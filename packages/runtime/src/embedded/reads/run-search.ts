@@ -172,14 +172,59 @@ export class RunSearch {
     return Number(this.#stored.read.rows<{ n: number }>(sql, state)[0]?.n) < RARE_MAX;
   }
 
+  /** The oldest first. Where no index knows what is asked for, runs are looked through in parts, and others have their `turn` in between. */
+  async foundOldest(
+    filter: ReplayFilter,
+    limit: number,
+    turn: () => Promise<void>,
+  ): Promise<readonly StoredRun[]> {
+    const { runId, key, deliveryId, correlationId, pipeline, state, fromMs, toMs } = filter;
+    if ((runId ?? key ?? deliveryId ?? correlationId) !== undefined) return this.oldest(filter, limit);
+    const isByState =
+      state !== undefined && state !== 'succeeded' && (pipeline === undefined || this.#isRare(state));
+    const by: Base = isByState ? { state } : { pipeline };
+    const last = toMs === undefined ? Number.MAX_SAFE_INTEGER : this.#seqAt(toMs + CLOCK_SLACK_MS);
+    const found: StoredRun[] = [];
+    for (
+      let from: number | undefined = fromMs === undefined ? 0 : this.#seqAt(fromMs - CLOCK_SLACK_MS);
+      from !== undefined && from <= last && found.length < limit;
+    ) {
+      const next = this.#partAbove(by, from);
+      const part = { by, from, before: next ?? Number.MAX_SAFE_INTEGER };
+      found.push(...this.oldest(filter, limit - found.length, part));
+      from = next;
+      if (from !== undefined) await turn();
+    }
+    return found;
+  }
+
+  /** The number that a part from `from` on ends before; `undefined`: it is the last. */
+  #partAbove({ state, pipeline }: Base, from: number): number | undefined {
+    if (state === undefined && pipeline === undefined)
+      return from + PART > this.#lastSeq() ? undefined : from + PART;
+    const [column, value, more] =
+      state === undefined ? ['pipeline', pipeline!, ''] : ['state', state, "AND state <> 'succeeded'"];
+    const sql = `SELECT seq FROM runs WHERE ${column} = ? ${more} AND seq >= ? ORDER BY seq LIMIT 1 OFFSET ${PART}`;
+    return this.#stored.read.rows<{ seq: number }>(sql, value, from)[0]?.seq;
+  }
+
   /** The oldest first. */
-  oldest(filter: ReplayFilter, limit: number): readonly StoredRun[] {
+  oldest(filter: ReplayFilter, limit: number, part?: Part): readonly StoredRun[] {
     const conditions = Object.entries(REPLAY_CONDITIONS).flatMap(
       ([name, condition]): readonly Condition[] => {
         const value = filter[name as keyof typeof REPLAY_CONDITIONS];
-        return value === undefined ? [] : [{ condition, values: [value] }];
+        if (value === undefined) return [];
+        // Within a part runs are found by what it goes by, and by nothing else.
+        const isFoundBy =
+          part === undefined ||
+          (name === 'state' && part.by.state !== undefined) ||
+          (name === 'pipeline' && part.by.pipeline !== undefined);
+        return [{ condition: isFoundBy ? condition : `+${condition}`, values: [value] }];
       },
     );
+    if (part !== undefined)
+      conditions.push({ condition: 'r.seq >= ? AND r.seq < ?', values: [part.from, part.before] });
+    if (part?.by.state !== undefined) conditions.push({ condition: "r.state <> 'succeeded'", values: [] });
     for (const [kind, column, name] of [
       ['key', 'r.key', filter.key],
       ['order', 'r.order_key', filter.orderKey],
@@ -187,11 +232,11 @@ export class RunSearch {
     ] as const)
       if (name !== undefined) {
         const values = this.#stored.names.forms(kind, name);
-        conditions.push({ condition: column + isOneOf(values), values });
+        conditions.push({ condition: `${part === undefined ? '' : '+'}${column}${isOneOf(values)}`, values });
       }
     if (filter.correlationId !== undefined) conditions.push(ofCorrelation(filter.correlationId));
     // Runs are numbered as they are accepted: a window of time is one of numbers, found without reading what is between.
-    if (filter.fromMs !== undefined)
+    if (filter.fromMs !== undefined && part === undefined)
       conditions.push({ condition: 'r.seq >= ?', values: [this.#seqAt(filter.fromMs - CLOCK_SLACK_MS)] });
     return this.#stored.read.rows<StoredRun>(
       `SELECT r.* FROM runs r JOIN events e ON e.seq = r.event_seq

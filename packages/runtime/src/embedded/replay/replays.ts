@@ -116,7 +116,7 @@ export class Replays {
     reason: string,
     takes: (run: Effects) => boolean = () => true,
   ): Promise<ReplayResult> {
-    const chosen = this.#choose(filter);
+    const chosen = await this.#choose(filter);
     const { replayRunsMax } = this.#engine.limits;
     if (chosen.length > replayRunsMax)
       return {
@@ -322,7 +322,7 @@ export class Replays {
     return lane;
   }
 
-  #choose(filter: ReplayFilter): readonly RunRow[] {
+  async #choose(filter: ReplayFilter): Promise<readonly RunRow[]> {
     if (filter.runIds !== undefined)
       return filter.runIds
         .slice(0, this.#engine.limits.replayRunsMax + 1)
@@ -331,10 +331,12 @@ export class Replays {
       return this.#queries.oldestRows(filter, this.#engine.limits.replayRunsMax + 1);
     const { fingerprint: _, queue: __, failureClass: ___, ...rest } = filter;
     // Each is held against the rest of the filter by itself: how many runs that names by itself does not matter.
-    return this.#queries.work
+    const letters = this.#queries.work
       .deadLetters({ ...filter, limit: this.#engine.limits.replayRunsMax + 1 })
-      .filter(({ runId }) => rest.runId === undefined || rest.runId === runId)
-      .flatMap(({ runId }) => this.#queries.oldestRows({ ...rest, runId }, 1));
+      .filter(({ runId }) => rest.runId === undefined || rest.runId === runId);
+    const chosen: RunRow[] = [];
+    for (const { runId } of letters) chosen.push(...(await this.#queries.oldestRows({ ...rest, runId }, 1)));
+    return chosen;
   }
 
   #rows(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {

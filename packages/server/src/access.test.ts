@@ -61,14 +61,19 @@ describe('tokens of nobody', () => {
   it('are told of in the log, none of them with what was shown', () => {
     guess(40);
     expect(told).toHaveLength(11);
-    expect(told[0]).toBe('ACCESS_TOKEN_MISSING 203.0.113.7 showed a token that is no operator’s');
-    expect(told[10]).toMatch(/^ACCESS_GUESSES_LIMITED 203\.0\.113\.7 /);
+    expect(told[0]).toBe('ACCESS_TOKEN_MISSING 203.0.113.0/24 showed a token that is no operator’s');
+    expect(told[10]).toMatch(/^ACCESS_GUESSES_LIMITED 203\.0\.113\.0\/24 /);
+    expect(told.join(), 'whose address it is').not.toContain('203.0.113.7');
+    expect(access.refused).toEqual({ unknown: 10, limited: 30 });
+    ask('g', '2001:db8:7:1::9');
+    expect(told.at(-1)).toContain(' 2001:db8:7::/48 showed');
     expect(told.join()).not.toContain('guess-');
   });
 
   it('count once each, so that a program with an old one keeps nobody from anything', () => {
     for (let times = 0; times < 1_000; times++)
       expect(ask('the one of last year')).toBe('ACCESS_TOKEN_MISSING');
+    expect(access.refused, 'though each is counted').toEqual({ unknown: 1_000, limited: 0 });
     expect(ask('vera-token')).toBe('vera');
     expect(told).toHaveLength(1);
   });
@@ -153,6 +158,6 @@ describe('over HTTP', () => {
         headers: { authorization: `Bearer ${more(nth)}`, 'x-forwarded-for': `10.0.0.${nth}` },
       });
     expect((await call(url, 'vera-token', '/v1/runs')).status).toBe(429);
-    expect(logged.at(-1)?.message).toContain('127.0.0.1');
+    expect(logged.at(-1)?.message).toContain('127.0.0.0/24');
   });
 });

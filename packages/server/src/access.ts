@@ -44,6 +44,7 @@ export class Access {
   readonly #clock: Pick<SteadyClock, 'steady'>;
   readonly #log: (event: { readonly code: string; readonly message: string }) => void;
   readonly #sources = new Map<string, Source>();
+  readonly #refused = { unknown: 0, limited: 0 };
 
   constructor(
     operators: readonly Operator[],
@@ -60,6 +61,14 @@ export class Access {
     return this.#sources.size;
   }
 
+  /**
+   * Tokens that were shown and not taken since the process began, each time that they were: `unknown`, nobody's; `limited`, not looked at. The
+   * log tells of a token, and of a source that is bounded, once: how long guessing goes on only these say.
+   */
+  get refused(): Readonly<Record<'unknown' | 'limited', number>> {
+    return this.#refused;
+  }
+
   /** `address`: where the connection comes from. */
   of(authorization: string | undefined, address: string | undefined): Asked {
     const presented = tokenOf(authorization);
@@ -69,7 +78,10 @@ export class Access {
     const name = networkOf(address ?? '');
     const digest = createHash('sha256').update(presented).digest('base64');
     const known = this.#sources.get(name);
-    if (known?.shown.has(digest)) return { ok: false, problem: notAuthenticated };
+    if (known?.shown.has(digest)) {
+      this.#refused.unknown++;
+      return { ok: false, problem: notAuthenticated };
+    }
     const source = this.#regained(known);
     if (source.leftMs < GUESS_MS) return { ok: false, problem: this.#limited(name, source) };
     const actor = authenticate(presented, this.#guessable);
@@ -88,6 +100,7 @@ export class Access {
   }
 
   #guessed(name: string, source: Source, digest: string): void {
+    this.#refused.unknown++;
     source.leftMs -= GUESS_MS;
     source.shown.add(digest);
     for (const oldest of source.shown) {
@@ -100,14 +113,18 @@ export class Access {
       if (this.#sources.size <= SOURCES_MAX) break;
       this.#sources.delete(oldest);
     }
-    this.#log({ code: notAuthenticated.code, message: `${name} showed a token that is no operator’s` });
+    this.#log({
+      code: notAuthenticated.code,
+      message: `${shownNetwork(name)} showed a token that is no operator’s`,
+    });
   }
 
   #limited(name: string, source: Source): Problem {
+    this.#refused.limited++;
     if (!source.isTold)
       this.#log({
         code: tooMany.code,
-        message: `${name} showed ${GUESSES_MAX} tokens that are no operator’s; of those that can be guessed one in ${GUESS_MS / 1_000} s is looked at from there`,
+        message: `${shownNetwork(name)} showed ${GUESSES_MAX} tokens that are no operator’s; of those that can be guessed one in ${GUESS_MS / 1_000} s is looked at from there`,
       });
     source.isTold = true;
     return { ...tooMany, retryAfterMs: GUESS_MS - source.leftMs };
@@ -128,6 +145,12 @@ const tooMany: Problem = {
   detail:
     'too many tokens that are no operator’s came from this address: one that could be guessed is not looked at for now, a long random one is',
 };
+
+/** For the log, which outlives the reason for it: a whole address is of a person. Enough to tell an attack from a colleague's old token. */
+function shownNetwork(name: string): string {
+  if (name.endsWith('::/64')) return `${name.split(':').slice(0, 3).join(':')}::/48`;
+  return /^[\d.]+$/.test(name) ? `${name.split('.').slice(0, 3).join('.')}.0/24` : name;
+}
 
 /** Whoever has one address of IPv6 has the 64 bits behind it as well. */
 function networkOf(address: string): string {

@@ -72,8 +72,8 @@ export const controlRoutes: readonly Route[] = [
     method: 'GET',
     path: '/metrics',
     permission: 'measure',
-    handle: ({ runtime, deliveries, sources }) => ({
-      text: prometheusText({ ...runtime.flow(), deliveries, sources }),
+    handle: ({ runtime, deliveries, sources, tokensRefused }) => ({
+      text: prometheusText({ ...runtime.flow(), deliveries, sources, tokensRefused }),
       type: 'text/plain; version=0.0.4; charset=utf-8',
     }),
   },

@@ -79,6 +79,7 @@ it('shows the flow to Prometheus, for whoever may read', async () => {
   ];
   const url = await start({ flow: () => flow }, { consumers });
   expect((await fetch(`${url}/metrics`)).status).toBe(401);
+  expect((await call(url, 'nobody', '/metrics')).status).toBe(401);
   expect((await call(url, 'prom-token', '/metrics')).status).toBe(200);
   const response = await fetch(`${url}/metrics`, { headers: { authorization: 'Bearer vera-token' } });
   expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
@@ -105,6 +106,8 @@ it('shows the flow to Prometheus, for whoever may read', async () => {
     'tenon_connection_breaker{connection="acme",state="closed"} 0',
     'tenon_connection_held_seconds{connection="acme"} 2',
     'tenon_intake_refused_total{code="RUNTIME_BACKLOG_FULL"} 4',
+    'tenon_access_refused_total{why="unknown"} 1',
+    'tenon_access_refused_total{why="limited"} 0',
     'tenon_reconciliation_differences{reconciliation="agree",kind="missing"} 2',
     'tenon_reconciliation_alarm{reconciliation="agree"} 1',
     'tenon_source_consuming{connection="bus",from="orders"} 0',

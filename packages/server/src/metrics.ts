@@ -1,4 +1,5 @@
 import { type FlowReport, terminalStates } from '@tenon/runtime';
+import type { Access } from './access.ts';
 import type { ConsumerStatus } from './consumer.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 
@@ -6,6 +7,7 @@ import type { DeliveryCounts } from './delivery-counts.ts';
 type Measured = FlowReport & {
   readonly deliveries: Pick<DeliveryCounts, 'webhooks' | 'refusedByCode'>;
   readonly sources: readonly ConsumerStatus[];
+  readonly tokensRefused: Access['refused'];
 };
 
 type Labels = Readonly<Record<string, string>>;
@@ -96,6 +98,12 @@ const metrics: readonly Metric[] = [
         [accepted, { connection, event, outcome: 'accepted' }],
         [refused, { connection, event, outcome: 'refused' }],
       ]),
+  },
+  {
+    name: 'tenon_access_refused_total',
+    type: 'counter',
+    help: 'Tokens shown to the operations API that were not taken, by why: they are nobody’s, or were not looked at',
+    samples: ({ tokensRefused }) => Object.entries(tokensRefused).map(([why, n]): Sample => [n, { why }]),
   },
   {
     name: 'tenon_source_consuming',

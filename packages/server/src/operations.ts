@@ -276,6 +276,7 @@ export function addOperations(
         const answer = await route.handle({
           runtime: options.runtime,
           deliveries,
+          tokensRefused: access.refused,
           sources: options.consumers?.() ?? [],
           // Put there above: without it no handler is reached.
           actor: actors.get(request)!,

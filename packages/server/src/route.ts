@@ -1,6 +1,7 @@
 import type { JsonObject } from '@tenon/model';
 import type { ActionResult, Runtime, RuntimeCode } from '@tenon/runtime';
 import type { JsonSchema } from '@tenon/schema';
+import type { Access } from './access.ts';
 import type { ConsumerStatus } from './consumer.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 import type { Operator, Permission } from './operators.ts';
@@ -15,6 +16,7 @@ export type Answer =
 export interface Call {
   readonly runtime: Runtime;
   readonly deliveries: DeliveryCounts;
+  readonly tokensRefused: Access['refused'];
   readonly sources: readonly ConsumerStatus[];
   readonly actor: Operator;
   readonly params: Readonly<Record<string, string>>;

@@ -172,4 +172,11 @@ export const lintRules = {
     fix: 'Write the repeat so that a text goes through it in one way only (`a+` for `(a+)+`, `[a-z]+(-[a-z]+)*` for `([a-z]+-?)+`), or say it without look-around and back-references; for a document that is not yours, in an overlay.',
     example: { bad: "pattern: '^(?!x)(a+)+$'", good: "pattern: '^(?!x)a+$'" },
   },
+  'contract-pattern-unjudged': {
+    severity: 'warning',
+    title: 'Nobody can tell how long a pattern takes',
+    why: 'Of a pattern with look-around or a back-reference each repeat is looked at for two ways through it. So much work is spent on one repeat, and on the patterns of one document together; of what is left nothing is said, though a few characters may keep the process busy.',
+    fix: 'Write it shorter, or without look-around and back-references, which RE2 runs in a time that grows with the text alone; for a document that is not yours, in an overlay.',
+    example: { bad: "pattern: '^(?!x)(?:a{400}|a)+$'", good: "pattern: '^(?:a{400}|a)+$'" },
+  },
 } as const satisfies DiagnosticRules;

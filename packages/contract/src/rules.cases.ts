@@ -314,6 +314,10 @@ export const contractCases = {
     fires: { files: schema("type: string\npattern: '^(?!x)(a+)+$'"), at: 'openapi.yaml:8:16' },
     silent: { files: schema("type: string\npattern: '^(?!x)a+(?:-a+)*$'") },
   },
+  'contract-pattern-unjudged': {
+    fires: { files: schema("type: string\npattern: '^(?!x)(?:a{400}|a)+$'"), at: 'openapi.yaml:8:16' },
+    silent: { files: schema("type: string\npattern: '^(?:a{400}|a)+$'") },
+  },
   'contract-overlay-target-invalid': {
     fires: { files: withOverlay('target: paths./users\nupdate: {}'), at: 'overlay.yaml:4:13' },
     silent: { files: withOverlay("target: $.paths['/users/{id}']\nupdate: { summary: users }") },

@@ -164,6 +164,25 @@ describe('patterns that names of members are held to', () => {
     expect(validate({ 'a b': 'x' })).not.toEqual([]);
   });
 
+  it('hold both where two that are written in different ways are run as one', async () => {
+    const validate = compileValidator(
+      await read('3.1.0', {
+        type: 'object',
+        patternProperties: {
+          '^x-': { type: 'integer' },
+          '^x\\-': { minimum: 5 },
+          '': { maximum: 9 },
+          '(?i)x(': {},
+        },
+        additionalProperties: false,
+      }),
+      {},
+    );
+    expect(validate({ 'x-a': 7 })).toEqual([]);
+    for (const value of [4, 'a', 10]) expect(validate({ 'x-a': value }), String(value)).not.toEqual([]);
+    expect(validate({ y: 10 })).not.toEqual([]);
+  });
+
   it('let every name pass where they are none, and that is told at the name', async () => {
     const file = openapi(`paths: {}\ncomponents: { schemas: { Case: ${JSON.stringify(closed('(?i)x('))} } }`);
     const { value, diagnostics } = await loadContract(

@@ -1,5 +1,5 @@
 import { escapeToken, isObject } from '@tenon/model';
-import { doublingLoop, type JsonSchema } from '@tenon/schema';
+import { doublingLoop, type JsonSchema, patternBudget } from '@tenon/schema';
 import type { Findings } from './findings.ts';
 import { type Part, setOwn } from './part.ts';
 import { type Place, pointerOf } from './place.ts';
@@ -84,6 +84,7 @@ export class SchemaReader {
   readonly #definitions = new Map<string, JsonSchema>();
   readonly #waiting: { readonly name: string; readonly part: Part }[] = [];
   readonly #passwords = new Set<string>();
+  readonly #patternBudget = patternBudget();
 
   constructor(parts: {
     readonly sources: Sources;
@@ -252,8 +253,8 @@ export class SchemaReader {
     for (const [written, child] of part.entries()) {
       const pattern = this.#pattern(written, child, true);
       // Of what is left out nobody knows which names it was for, so any may be there.
-      if (pattern === undefined) setOwn(schemas, ANY_NAME, true);
-      else setOwn(schemas, pattern, this.read(child));
+      if (pattern === undefined) both(schemas, ANY_NAME, true);
+      else both(schemas, pattern, this.read(child));
     }
     return { patternProperties: schemas };
   }
@@ -266,10 +267,15 @@ export class SchemaReader {
         message: `the pattern ${JSON.stringify(written)} is no ECMAScript regular expression; it is not checked`,
         onKey,
       });
-    const loop = pattern === undefined ? undefined : doublingLoop(pattern);
-    if (loop !== undefined)
+    const doubling = pattern === undefined ? 'none' : doublingLoop(pattern, this.#patternBudget);
+    if (doubling === 'unjudged')
+      this.#findings.add('contract-pattern-unjudged', part, {
+        message: `the pattern \`${shortened(written)}\`, or those before it, are too large to tell how long it can take`,
+        onKey,
+      });
+    else if (doubling !== 'none')
       this.#findings.add('contract-pattern-doubles', part, {
-        message: `\`${shortened(loop)}\` can read one text in many ways, and this pattern is run by an engine that tries them all`,
+        message: `\`${shortened(doubling.loop)}\` can read one text in many ways, and this pattern is run by an engine that tries them all`,
         onKey,
       });
     return pattern;
@@ -432,3 +438,9 @@ function shortened(text: string): string {
 
 /** A pattern that each name has. */
 const ANY_NAME = '';
+
+/** Two patterns that are written in different ways may be run as one: a name that has it must keep to what stands under both. */
+function both(schemas: Built, pattern: string, schema: unknown): void {
+  const before = Object.hasOwn(schemas, pattern) ? schemas[pattern] : undefined;
+  setOwn(schemas, pattern, before === undefined ? schema : { allOf: [before, schema] });
+}

@@ -1,6 +1,6 @@
 export { type DirectedSchema, type Direction, directional } from './direction.ts';
 export { fitsPlainly } from './fits-plainly.ts';
-export { doublingLoop } from './pattern-doubling.ts';
+export { doublingLoop, type PatternBudget, patternBudget } from './pattern-doubling.ts';
 export { type SampleOptions, sample } from './sample.ts';
 export { schemaOfProperty, settle } from './sample-settle.ts';
 export { isSchemaObject, type JsonSchema, type SchemaObject } from './schema.ts';

@@ -1,30 +1,50 @@
 import { type AST, RegExpParser, visitRegExpAST } from '@eslint-community/regexpp';
 import { isRunByRe2 } from './pattern.ts';
 
+/** What the patterns of one document may cost together: steps of some ten nanoseconds. */
+export interface PatternBudget {
+  stepsLeft: number;
+}
+
+export function patternBudget(): PatternBudget {
+  return { stepsLeft: STEPS_MAX };
+}
+
+/** `loop`: as it is written. `unjudged`: it, or what came before it, is so large that nothing is said of it. */
+export type Doubling = { readonly loop: string } | 'none' | 'unjudged';
+
 /**
- * The repeat of a pattern by which the time that it takes can double with every character of a text, as it is written: `(a+)+`. Only of
+ * The repeat of a pattern by which the time that it takes can double with every character of a text: `(a+)+`. Only of
  * patterns that RE2 cannot run (look-around, back-references), for JavaScript's own engine tries each way to read a text. A repeat is one where
  * some text goes round it in two ways; what look-around and back-references ask for is taken to hold.
  */
-export function doublingLoop(pattern: string): string | undefined {
-  if (!BEYOND_RE2.test(pattern)) return undefined;
+export function doublingLoop(pattern: string, budget: PatternBudget = patternBudget()): Doubling {
+  if (!BEYOND_RE2.test(pattern)) return 'none';
+  if (pattern.length > CHARACTERS_MAX) return 'unjudged';
   let tree: AST.Pattern;
   try {
     tree = new RegExpParser().parsePattern(pattern, 0, pattern.length, { unicode: true });
-    if (isRunByRe2(new RegExp(pattern, 'u'))) return undefined;
+    if (isRunByRe2(new RegExp(pattern, 'u'))) return 'none';
   } catch {
     // No pattern of ours: that is told elsewhere.
-    return undefined;
+    return 'none';
   }
   const characters = charactersOf(tree);
-  let found: string | undefined;
+  let found: Doubling = 'none';
   visitRegExpAST(tree, {
     onQuantifierEnter: (node) => {
-      if (found === undefined && node.max > FEW && new Loop(characters).isAmbiguous(node)) found = node.raw;
+      if (typeof found === 'object' || node.max <= FEW) return;
+      const isAmbiguous = new Loop(characters, budget).isAmbiguous(node);
+      if (isAmbiguous === undefined) found = 'unjudged';
+      else if (isAmbiguous) found = { loop: node.raw };
     },
   });
   return found;
 }
+
+/** A longer one is nobody's, and to parse it takes its time as well. */
+const CHARACTERS_MAX = 20_000;
+const STEPS_MAX = 6_000_000;
 
 /** Look-around or a back-reference, most likely: so that few patterns are parsed. */
 const BEYOND_RE2 = /\(\?<?[=!]|\\[1-9k]/;
@@ -49,7 +69,8 @@ function charactersOf(tree: AST.Pattern): readonly string[] {
 interface Reading {
   readonly from: number;
   readonly to: number;
-  readonly takes: readonly boolean[];
+  /** Bit by bit, which of the characters. */
+  readonly takes: bigint;
 }
 
 /** What one look at a repeat may cost; of a larger one nothing is said. */
@@ -61,22 +82,27 @@ class TooLarge extends Error {}
 /** One repeat as an automaton whose end is its beginning. A repeat within it reads its first time and its others at places of their own. */
 class Loop {
   readonly #characters: readonly string[];
+  readonly #budget: PatternBudget;
   readonly #free: number[][] = [];
   readonly #readings: Reading[] = [];
+  /** By place: what is read there. */
+  readonly #readAt = new Map<number, number[]>();
   #work = 0;
 
-  constructor(characters: readonly string[]) {
+  constructor(characters: readonly string[], budget: PatternBudget) {
     this.#characters = characters;
+    this.#budget = budget;
   }
 
-  isAmbiguous({ element }: AST.Quantifier): boolean {
+  /** `undefined`: it is too large to be looked at. */
+  isAmbiguous({ element }: AST.Quantifier): boolean | undefined {
     try {
       const [start, end] = [this.#place(), this.#place()];
       this.#element(element, start, end);
       this.#free[end]!.push(start);
       return this.#hasTwoWays();
     } catch (error) {
-      if (error instanceof TooLarge) return false;
+      if (error instanceof TooLarge) return undefined;
       throw error;
     }
   }
@@ -108,24 +134,27 @@ class Loop {
   /** The places that read the next character, and in how many ways each is come to without one; more than two are two. */
   #after(from: number): ReadonlyMap<number, number> {
     const ways = new Map<number, number>();
-    const walk = (place: number, on: ReadonlySet<number>): void => {
-      this.#spend();
-      for (const [index, reading] of this.#readings.entries())
-        if (reading.from === place) ways.set(index, Math.min(2, (ways.get(index) ?? 0) + 1));
-      for (const to of this.#free[place]!) if (!on.has(to)) walk(to, new Set([...on, to]));
+    const on = new Set<number>();
+    const walk = (place: number): void => {
+      const read = this.#readAt.get(place) ?? [];
+      this.#spend(1 + read.length);
+      for (const index of read) ways.set(index, Math.min(2, (ways.get(index) ?? 0) + 1));
+      on.add(place);
+      for (const to of this.#free[place]!) if (!on.has(to)) walk(to);
+      on.delete(place);
     };
-    walk(from, new Set([from]));
+    walk(from);
     return ways;
   }
 
   #overlap(one: number, other: number): boolean {
-    const { takes } = this.#readings[other]!;
-    return this.#readings[one]!.takes.some((isTaken, index) => isTaken && takes[index]);
+    return (this.#readings[one]!.takes & this.#readings[other]!.takes) !== 0n;
   }
 
-  #spend(): void {
-    this.#work += 1;
-    if (this.#work > WORK_MAX) throw new TooLarge();
+  #spend(steps = 1): void {
+    this.#work += steps;
+    this.#budget.stepsLeft -= steps;
+    if (this.#work > WORK_MAX || this.#budget.stepsLeft < 0) throw new TooLarge();
   }
 
   #place(): number {
@@ -161,7 +190,12 @@ class Loop {
       default: {
         if (this.#readings.length >= READINGS_MAX) throw new TooLarge();
         const one = new RegExp(`^${element.raw}$`, 'u');
-        this.#readings.push({ from, to, takes: this.#characters.map((character) => one.test(character)) });
+        this.#spend(this.#characters.length);
+        let takes = 0n;
+        for (const character of this.#characters) takes = (takes << 1n) | (one.test(character) ? 1n : 0n);
+        const here = this.#readAt.get(from) ?? [];
+        this.#readAt.set(from, [...here, this.#readings.length]);
+        this.#readings.push({ from, to, takes });
       }
     }
   }

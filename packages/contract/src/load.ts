@@ -17,7 +17,7 @@ import { readPolicy } from './policy.ts';
 import type { FileReader } from './reader.ts';
 import { SchemaReader } from './schema-reader.ts';
 import { Sources } from './sources.ts';
-import { lintWorkspace } from './workspace-lint.ts';
+import { lintSecrets, lintWorkspace } from './workspace-lint.ts';
 
 export interface ContractSource {
   readonly name: string;
@@ -88,7 +88,10 @@ export async function loadContract(
   if (format.format === 'openapi') lintOpenApi(context, format.version.split('.').slice(0, 2).join('.'));
   else await lintAsyncApi(context, format.version, options.cache ?? memory);
   const contract = build(source, format, context, policy);
-  if (policy) lintWorkspace(contract, origins, findings);
+  if (policy) {
+    lintWorkspace(contract, origins, findings);
+    lintSecrets(schemas.secretLike, policy, findings);
+  }
   lintAnswers(contract, contract.definitions, origins, findings);
   if (document.text.length <= EXAMPLES_CHECKED_CHARS_MAX)
     lintExamples(contract, contract.definitions, origins, findings);

@@ -59,6 +59,16 @@ export const workspaceRules = {
     fix: 'Add `x-sunset` with the last day it works, and say in `description` what to use instead.',
     example: { bad: 'deprecated: true', good: "deprecated: true\nx-sunset: '2027-03-31'" },
   },
+  'contract-secret-unclassed': {
+    severity: 'warning',
+    title: 'What sounds like a credential has no class',
+    why: 'What a document calls `format: password` is a secret, and so is what contract.yaml says is one: it is encrypted, redacted and not let go where it must not. Of a plain text nobody knows it, and a client secret or an access token stands in what runs show.',
+    fix: 'Class it under `classes` of contract.yaml (`secret`; or `personal` or `financial`, where it is that and no credential); in a document of your own `format: password` says it too.',
+    example: {
+      bad: 'clientSecret: { type: string }',
+      good: "clientSecret: { type: string }\n# contract.yaml\nclasses: { '/components/schemas/Login/properties/clientSecret': secret }",
+    },
+  },
   'contract-findings-aside': {
     severity: 'info',
     title: 'Findings about what no connector names are only counted',

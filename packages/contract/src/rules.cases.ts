@@ -341,6 +341,20 @@ export const contractCases = {
     fires: { files: withPolicy(GOOD, 'deprecationWindow: 3 months'), at: 'contract.yaml:2:20' },
     silent: { files: withPolicy(GOOD, 'deprecationWindow: 90d') },
   },
+  'contract-secret-unclassed': {
+    fires: {
+      files: withPolicy(schema('type: object\nproperties:\n  clientSecret: { type: string }'), ''),
+      at: 'openapi.yaml:9:9',
+    },
+    silent: {
+      files: withPolicy(
+        schema(
+          'type: object\nproperties:\n  clientSecret: { type: string }\n  tokenType: { type: string }\n  password: { type: string, format: password }',
+        ),
+        "classes: { '/components/schemas/Case/properties/clientSecret': secret }",
+      ),
+    },
+  },
   'contract-event-imperative': {
     fires: {
       files: withPolicy(

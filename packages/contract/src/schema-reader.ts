@@ -5,6 +5,7 @@ import { type Part, setOwn } from './part.ts';
 import { type Place, pointerOf } from './place.ts';
 import { unicodePattern } from './regex.ts';
 import { SchemaNames } from './schema-names.ts';
+import { isSecretName } from './secret-names.ts';
 import type { Sources } from './sources.ts';
 
 /** Which rules a schema was written under: they differ in `nullable`, `exclusive*`, tuples and siblings of `$ref`. */
@@ -84,6 +85,7 @@ export class SchemaReader {
   readonly #definitions = new Map<string, JsonSchema>();
   readonly #waiting: { readonly name: string; readonly part: Part }[] = [];
   readonly #passwords = new Set<string>();
+  readonly #secretLike: Part[] = [];
   readonly #patternBudget = patternBudget();
 
   constructor(parts: {
@@ -118,6 +120,11 @@ export class SchemaReader {
   /** Pointers of the schemas read so far that are `format: password`. */
   get passwords(): ReadonlySet<string> {
     return this.#passwords;
+  }
+
+  /** Members read so far that are named as a credential is, and of which the document says no more than that they are texts. */
+  get secretLike(): readonly Part[] {
+    return this.#secretLike;
   }
 
   /** One schema where it stands. What is no schema at all reads as `true`: the shape check has said so. */
@@ -193,6 +200,9 @@ export class SchemaReader {
       const schemas = [...child.items()].map((item) => this.read(item));
       return schemas.length > 0 ? { [key]: schemas } : undefined;
     }
+    if (key === 'properties')
+      for (const [name, member] of child.entries())
+        if (isSecretName(name) && isPlainText(member)) this.#secretLike.push(member);
     if (MAP.has(key)) return { [key]: this.#map(child) };
     const special = this.#special[key];
     if (special) return special(child);
@@ -430,6 +440,12 @@ const VALUE_KEYWORDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   deprecated: isFlag,
   dependentRequired: isObject,
 };
+
+function isPlainText(part: Part): boolean {
+  const types: unknown = part.get('type')?.value;
+  const isText = types === 'string' || (Array.isArray(types) && types.includes('string'));
+  return isText && ['format', 'enum', 'const', '$ref'].every((key) => part.get(key) === undefined);
+}
 
 /** For a message. */
 function shortened(text: string): string {

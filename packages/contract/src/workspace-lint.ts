@@ -1,6 +1,8 @@
 import type { Built } from './build.ts';
 import type { Findings } from './findings.ts';
-import type { Place } from './place.ts';
+import type { ContractPolicy } from './ir.ts';
+import type { Part } from './part.ts';
+import { type Place, pointerOf } from './place.ts';
 
 /** What Tenon asks of the workspace's own contracts (those with a `contract.yaml`), and not of a document looked at alone. */
 export function lintWorkspace(built: Built, origins: ReadonlyMap<object, Place>, findings: Findings): void {
@@ -29,6 +31,19 @@ export function lintWorkspace(built: Built, origins: ReadonlyMap<object, Place>,
         message: `\`x-sunset\` of ${operation.id} is ${JSON.stringify(operation.sunset)}; expected a date such as 2027-03-31`,
       });
   }
+}
+
+/** What is named as a credential is classed, or everybody who looks at a run reads it. */
+export function lintSecrets(members: readonly Part[], { classes }: ContractPolicy, findings: Findings): void {
+  const isClassed = (place: Place | undefined): boolean =>
+    place !== undefined && (Object.hasOwn(classes, pointerOf(place)) || isClassed(place.parent));
+  for (const member of members)
+    if (!isClassed(member.place))
+      findings.add('contract-secret-unclassed', member, {
+        message: `${JSON.stringify(member.place.token)} sounds like a credential, and nothing says that it is one`,
+        fix: `add \`'${pointerOf(member.place)}': secret\` to \`classes\` of contract.yaml`,
+        onKey: true,
+      });
 }
 
 const RFC_3339_DATE = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:[Tt].+)?$/;

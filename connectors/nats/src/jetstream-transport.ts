@@ -10,7 +10,7 @@ import {
   type TransportContext,
 } from '@tenon/connector';
 import type { Json } from '@tenon/model';
-import { isForbidden, openConnection } from './open-connection.ts';
+import { isSendingForbidden, openConnection } from './open-connection.ts';
 
 interface Open {
   readonly connection: NatsConnection;
@@ -68,7 +68,7 @@ function refusal(error: unknown, subject: string): MessageRefused | undefined {
   if (isUnanswered(error) || (error instanceof Error && isUnanswered(error.cause)))
     // So it is, too, while the stream of a cluster has no leader.
     return new MessageRefused('transient', `no stream takes ${subject}; nothing was stored`, 'notSent');
-  if (isForbidden(error))
+  if (isSendingForbidden(error))
     return new MessageRefused(
       'permission',
       `sending to ${subject} is not allowed; nothing was sent`,

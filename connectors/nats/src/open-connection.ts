@@ -36,8 +36,17 @@ export async function openConnection(context: TransportContext, use: string): Pr
   });
 }
 
-/** The server has refused the subject to this user, and handed nothing on: the client tells it as what a request failed of. */
+/** The server has refused a subject to this user: the client tells it as what a request failed of. */
 export function isForbidden(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return error instanceof PermissionViolationError || isForbidden(error.cause);
+  return violationIn(error) !== undefined;
+}
+
+/** It has refused the subject that was sent to, and handed nothing on. Of one that it refuses to listen on the answer is lost, and the message is there. */
+export function isSendingForbidden(error: unknown): boolean {
+  return violationIn(error)?.operation === 'publish';
+}
+
+function violationIn(error: unknown): PermissionViolationError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return error instanceof PermissionViolationError ? error : violationIn(error.cause);
 }

@@ -7,6 +7,7 @@ const CLASSES: readonly (readonly [string, FailureClass])[] = [
   ['23', 'validation'],
   ['22', 'validation'],
   ['28', 'auth'],
+  ['3D', 'permanent'],
   ['40001', 'transient'],
   ['40P01', 'transient'],
   ['42501', 'permission'],
@@ -25,7 +26,7 @@ export function refusal(error: unknown): MessageRefused | undefined {
   const constraint = typeof name === 'string' && CONSTRAINT_NAME.test(name) ? name : undefined;
   const which = constraint === undefined ? '' : `, constraint ${constraint}`;
   return new MessageRefused(
-    classOf(state),
+    knownClass(state) ?? 'permanent',
     `the database refused it (SQLSTATE ${state}${which}); nothing was changed`,
   );
 }
@@ -35,8 +36,9 @@ export function connectRefusal(error: unknown): MessageRefused | undefined {
   // The client's own word where the server asks for a password and none is given, or proves not to know it.
   if (error instanceof Error && error.message.startsWith('SASL:')) return loginRefused('the database');
   const state = sqlState(error);
-  if (state === undefined) return undefined;
-  const failureClass = classOf(state);
+  // Poolers say by states of their own that they have no room.
+  const failureClass = state === undefined ? undefined : knownClass(state);
+  if (failureClass === undefined) return undefined;
   return failureClass === 'auth'
     ? loginRefused('the database', `SQLSTATE ${state}`)
     : new MessageRefused(
@@ -46,8 +48,8 @@ export function connectRefusal(error: unknown): MessageRefused | undefined {
       );
 }
 
-function classOf(state: string): FailureClass {
-  return CLASSES.find(([beginning]) => state.startsWith(beginning))?.[1] ?? 'permanent';
+function knownClass(state: string): FailureClass | undefined {
+  return CLASSES.find(([beginning]) => state.startsWith(beginning))?.[1];
 }
 
 const CONSTRAINT_NAME = /^[A-Za-z_][\w$]{0,62}$/;

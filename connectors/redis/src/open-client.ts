@@ -37,7 +37,9 @@ export async function openClient(context: TransportContext, use: string): Promis
     await answered(context.clock, CONNECT_MS, client.connect());
   } catch (error) {
     if (client.isOpen) client.destroy();
-    throw refusal(error) ?? error;
+    const refused = refusal(error);
+    // Whatever else it says to one who comes, as that it has no room, it may not say to the next: nothing was asked yet.
+    throw refused?.failureClass === 'auth' || refused?.failureClass === 'permission' ? refused : error;
   }
   return client;
 }

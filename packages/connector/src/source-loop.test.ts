@@ -63,7 +63,7 @@ describe('a source that has to connect by itself', () => {
     const told: unknown[] = [];
     let sessions = 0;
     const loop = sourceLoop(
-      { clock, random: { next: () => 1 }, report: (...report) => told.push(report) },
+      { clock, random: { next: () => 0 }, report: (...report) => told.push(report) },
       async () => {
         sessions++;
         throw sessions === 1 ? loginRefused('the broker', 403) : new Error('gone');

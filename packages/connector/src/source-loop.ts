@@ -66,7 +66,7 @@ function classOf(error: unknown): FailureClass {
 
 /** Half of it fixed, half by chance, so that many processes do not come back at the same moment. */
 export function pauseMs(failures: number, random: Random, isRefused = false): number {
-  const most = isRefused ? PAUSE_REFUSED_MS : Math.min(PAUSE_MAX_MS, PAUSE_FIRST_MS * 2 ** failures);
+  const most = isRefused ? 2 * PAUSE_REFUSED_MS : Math.min(PAUSE_MAX_MS, PAUSE_FIRST_MS * 2 ** failures);
   return most / 2 + (random.next() * most) / 2;
 }
 

@@ -1,9 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { createClient } from '@redis/client';
 import type { ConnectorModule, SourceContext, TransportContext } from '@tenon/connector';
 import mqtt from '@tenon/connector-mqtt';
@@ -36,6 +39,9 @@ interface Refusing {
 
 const WRONG = { username: 'tenon-nobody', password: 'correct-horse-battery' };
 const BARRED = { username: `tenon-barred-${process.pid}`, password: 'right' };
+/** May send, and not hear what is answered. */
+const DEAF = { username: 'deaf', password: 'right' };
+const ALL = { username: 'all', password: 'right' };
 
 const servers: readonly Refusing[] = [
   {
@@ -89,7 +95,8 @@ const servers: readonly Refusing[] = [
   },
 ];
 
-describe.each(servers)('$name', ({ connector, module, transport, operation, url, missing, barred }) => {
+describe.each(servers)('$name', (server) => {
+  const { connector, module, transport, url, missing, barred } = server;
   let baseUrl = '';
   let plans: Awaited<ReturnType<typeof connectorPlans>>;
   beforeAll(async () => {
@@ -98,34 +105,8 @@ describe.each(servers)('$name', ({ connector, module, transport, operation, url,
     plans = await connectorPlans(root, connector);
   });
 
-  const contextFor = (login: typeof WRONG): TransportContext => ({
-    connection: {
-      name: 'bus',
-      connector,
-      baseUrl,
-      credentials: { login: { username: 'env:USER', password: 'env:PASSWORD' } },
-      webhookSecrets: [],
-    },
-    clock: systemClock,
-    random: systemRandom,
-    secrets: {
-      resolve: async (reference: string) =>
-        new Secret(reference, reference === 'env:USER' ? login.username : login.password),
-    },
-  });
-  async function called(login: typeof WRONG) {
-    const made = module.transports![transport]!(contextFor(login));
-    try {
-      return await made.call({
-        operation: plans.operation(operation),
-        input: { body: { orderId: 'ord_1', total: 1, currency: 'EUR', version: 1 } },
-        idempotencyKey: 'key-1',
-        deadlineAt: systemClock.now() + 5_000,
-      });
-    } finally {
-      await made.close();
-    }
-  }
+  const contextFor = (login: typeof WRONG): TransportContext => contextOf(server, baseUrl, login);
+  const called = (login: typeof WRONG) => calledOver(server, baseUrl, login);
 
   /** What a source reports first, and how long it then waits. */
   async function taken(login: typeof WRONG) {
@@ -172,6 +153,83 @@ describe.each(servers)('$name', ({ connector, module, transport, operation, url,
   );
 });
 
+it.skipIf(missingBinary('/usr/sbin/nats-server') !== undefined)(
+  'what NATS has stored is no refusal where its answer cannot be heard',
+  async () => {
+    const url = await ownNats();
+    const connection = await connect({ servers: url, user: ALL.username, pass: ALL.password });
+    closing.push(() => connection.close());
+    const { streams } = await jetstreamManager(connection);
+    await streams.add({ name: 'orders', subjects: ['orders.>'] });
+    const result = await calledOver(servers.find(({ name }) => name === 'NATS')!, url, DEAF);
+    expect((await streams.info('orders')).state.messages).toBe(1);
+    expect(result).toMatchObject({ ok: false, failure: { delivery: 'lost' } });
+  },
+);
+
+it.each([
+  ['Redis', '-ERR max number of clients reached\r\n'],
+  ['PostgreSQL', pgError('XX000', 'no room for another client')],
+])('%s without room may have room later: that is no refusal for good', async (name, answer) => {
+  const full = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(answer));
+  }).listen(0, '127.0.0.1');
+  closing.push(async () => void full.close());
+  await once(full, 'listening');
+  const address = full.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const scheme = name === 'Redis' ? 'redis' : 'postgres';
+  const path = name === 'Redis' ? '' : '/postgres';
+  const server = servers.find((one) => one.name === name)!;
+  expect(await calledOver(server, `${scheme}://127.0.0.1:${port}${path}`, WRONG)).toMatchObject({
+    ok: false,
+    failure: { class: 'transient', delivery: 'notSent' },
+  });
+});
+
+/** What PostgreSQL, or a pooler before it, answers a client that it does not let in. */
+function pgError(state: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${state}\0M${message}\0\0`);
+  const head = Buffer.alloc(5);
+  head.write('E');
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+}
+
+function contextOf({ connector }: Refusing, baseUrl: string, login: typeof WRONG): TransportContext {
+  return {
+    connection: {
+      name: 'bus',
+      connector,
+      baseUrl,
+      credentials: { login: { username: 'env:USER', password: 'env:PASSWORD' } },
+      webhookSecrets: [],
+    },
+    clock: systemClock,
+    random: systemRandom,
+    secrets: {
+      resolve: async (reference: string) =>
+        new Secret(reference, reference === 'env:USER' ? login.username : login.password),
+    },
+  };
+}
+
+async function calledOver(server: Refusing, baseUrl: string, login: typeof WRONG) {
+  const plans = await connectorPlans(root, server.connector);
+  const made = server.module.transports![server.transport]!(contextOf(server, baseUrl, login));
+  try {
+    return await made.call({
+      operation: plans.operation(server.operation),
+      input: { body: { orderId: 'ord_1', total: 1, currency: 'EUR', version: 1 } },
+      idempotencyKey: 'key-1',
+      deadlineAt: systemClock.now() + 5_000,
+    });
+  } finally {
+    await made.close();
+  }
+}
+
 function missingBinary(file: string): string | undefined {
   if (existsSync(file)) return undefined;
   if (process.env['TENON_REQUIRE_SERVICES'] === '1') throw new Error(`no ${file}, and it is asked for`);
@@ -217,7 +275,11 @@ async function ownNats(): Promise<string> {
       file,
       `listen: 127.0.0.1:${port}
 jetstream { store_dir: ${JSON.stringify(folder)} }
-authorization { users: [{ user: ${JSON.stringify(BARRED.username)}, password: right, permissions: { publish: "_INBOX.>", subscribe: "_INBOX.>" } }] }
+authorization { users: [
+  { user: ${JSON.stringify(BARRED.username)}, password: right, permissions: { publish: "_INBOX.>", subscribe: "_INBOX.>" } }
+  { user: ${DEAF.username}, password: right, permissions: { publish: ">", subscribe: "nothing" } }
+  { user: ${ALL.username}, password: right }
+] }
 `,
     );
     return ['-c', file];

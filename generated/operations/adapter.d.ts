@@ -379,7 +379,7 @@ export interface OperationsAdapter {
   /**
    * End a drill before its time; what it has switched is lifted at once
    *
-   * `POST /v1/drills/{id}/stop` · effect: create · idempotency: none · refused: conflict
+   * `POST /v1/drills/{id}/stop` · effect: create · idempotency: none · refused: conflict, notFound
    */
   stopDrill(input: StopDrillInput, options?: CallOptions): Promise<StopDrillResult>;
 }

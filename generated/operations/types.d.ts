@@ -1906,6 +1906,11 @@ export interface Operations {
                 status: 409 | 412 | 428;
                 body: Schemas["Problem"];
             };
+            notFound: {
+                /** @enum {unknown} */
+                status: 404 | 410;
+                body: Schemas["Problem"];
+            };
         };
     };
 }

@@ -8,7 +8,7 @@ export type StopDrillResult = ResultOf<Operations["stopDrill"]["results"], 204, 
 /**
  * End a drill before its time; what it has switched is lifted at once
  *
- * `POST /v1/drills/{id}/stop` · effect: create · idempotency: none · refused: conflict
+ * `POST /v1/drills/{id}/stop` · effect: create · idempotency: none · refused: conflict, notFound
  */
 export declare function stopDrill(
   transport: Transport,

@@ -70,6 +70,10 @@ export const stopDrillPlan = {
         "mediaType": "application/problem+json"
       },
       {
+        "status": "404",
+        "mediaType": "application/problem+json"
+      },
+      {
         "status": "409",
         "mediaType": "application/problem+json"
       }
@@ -77,6 +81,11 @@ export const stopDrillPlan = {
   },
   "refusals": {
     "conflict": {
+      "schema": {
+        "$ref": "#/$defs/Problem"
+      }
+    },
+    "notFound": {
       "schema": {
         "$ref": "#/$defs/Problem"
       }

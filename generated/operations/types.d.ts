@@ -744,7 +744,6 @@ export interface Schemas {
         };
         people?: string[];
     };
-    /** @description The kill switch of a pipeline is thrown, held, and lifted: nothing may begin later than two seconds after it is thrown, and what had waited goes on */
     LiveDrillRequest: {
         /** @enum {unknown} */
         kind: "killSwitch";
@@ -757,6 +756,35 @@ export interface Schemas {
          */
         settleMs?: number;
         trial?: Schemas["TrialEvent"];
+    } | {
+        /** @enum {unknown} */
+        kind: "flag";
+        pipeline: string;
+        trial: Schemas["TrialEvent"];
+    } | {
+        /** @enum {unknown} */
+        kind: "replay";
+        pipeline: string;
+        /** @description Of runs accepted from then on */
+        fromMs: number;
+        /** @description And until then */
+        toMs: number;
+        /** @default false */
+        apply?: boolean;
+    } | {
+        /** @enum {unknown} */
+        kind: "rotation";
+        connection: string;
+        /**
+         * @description How long it may take to be put in place
+         * @default 300000
+         */
+        waitMs?: number;
+        /**
+         * @description How long calls are watched after that
+         * @default 75000
+         */
+        watchMs?: number;
     };
     /** @description An event that the drill brings in, as one that the pipeline starts with. What it starts is done */
     TrialEvent: {
@@ -863,6 +891,8 @@ export interface Schemas {
         sparesCompensation?: boolean;
         pipeline?: string;
         onlyKeys?: string[];
+        /** @description Of the flag of a drill: it is off for these */
+        exceptKeys?: string[];
         keys?: string[];
         events?: string[];
         share?: number;

@@ -46,6 +46,8 @@ export interface FlagSwitch extends SwitchRecord {
   readonly pipeline: string;
   /** Business keys, order keys, or accounts (`identity.account`). */
   readonly keys: readonly string[];
+  /** For which it is off, whatever the other parts say: of a drill. */
+  readonly exceptKeys?: readonly string[];
   /** Names of events; `manual` for a run started by hand. */
   readonly events: readonly string[];
   /** Of accounts (else order keys, else business keys), in [0, 1]. A share that grows keeps those it had. */
@@ -266,7 +268,10 @@ interface EventNames {
 }
 
 function isOnFor(flag: FlagSwitch, event: string, { key, orderKey, account }: EventNames): boolean {
-  if ([key, orderKey, account].some((name) => name !== undefined && flag.keys.includes(name))) return true;
+  const isAmong = (keys: readonly string[]): boolean =>
+    [key, orderKey, account].some((name) => name !== undefined && keys.includes(name));
+  if (isAmong(flag.exceptKeys ?? [])) return false;
+  if (isAmong(flag.keys)) return true;
   if (flag.events.includes(event)) return true;
   // An account is on with all of its events, or off.
   return flag.share > 0 && placeOf(flag.pipeline, account ?? orderKey ?? key) < flag.share;

@@ -84,6 +84,10 @@ it('begins, shows and stops a drill that the runtime holds, in the name of the t
     { ...drill, pipeline: undefined },
     { ...drill, kind: 'restore' },
     { ...drill, trial: {} },
+    { kind: 'flag', pipeline: 'p' },
+    { kind: 'replay', pipeline: 'p', fromMs: 0 },
+    { kind: 'rotation', connection: 'c', waitMs: 0 },
+    { kind: 'rotation', pipeline: 'p' },
   ])
     expect((await call(url, 'ada-token', '/v1/drills/live', { drill: wrong, reason: 'x' })).status).toBe(400);
 });

@@ -6,6 +6,13 @@ const KINDS: readonly DrillKind[] = ['killSwitch', 'flag', 'rotation', 'replay',
 const VERDICTS: readonly DrillVerdict[] = ['passed', 'failed', 'inconclusive'];
 
 const name: JsonSchema = { type: 'string', minLength: 1, maxLength: 200 };
+const trial: JsonSchema = {
+  type: 'object',
+  required: ['payload'],
+  properties: { payload: true, headers: { type: 'object' }, connection: name },
+  additionalProperties: false,
+};
+
 /** Members of a live drill by its kind; those that are not required have a default. */
 const live: Readonly<
   Record<
@@ -19,12 +26,25 @@ const live: Readonly<
       pipeline: name,
       holdMs: { type: 'integer', minimum: 3_000, maximum: 300_000 },
       settleMs: { type: 'integer', minimum: 1_000, maximum: 600_000 },
-      trial: {
-        type: 'object',
-        required: ['payload'],
-        properties: { payload: true, headers: { type: 'object' }, connection: name },
-        additionalProperties: false,
-      },
+      trial,
+    },
+  },
+  flag: { required: ['pipeline', 'trial'], properties: { pipeline: name, trial } },
+  replay: {
+    required: ['pipeline', 'fromMs', 'toMs'],
+    properties: {
+      pipeline: name,
+      fromMs: { type: 'integer', minimum: 0 },
+      toMs: { type: 'integer', minimum: 0 },
+      apply: { type: 'boolean' },
+    },
+  },
+  rotation: {
+    required: ['connection'],
+    properties: {
+      connection: name,
+      waitMs: { type: 'integer', minimum: 1_000, maximum: 3_600_000 },
+      watchMs: { type: 'integer', minimum: 0, maximum: 600_000 },
     },
   },
 };

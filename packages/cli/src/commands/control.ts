@@ -328,6 +328,7 @@ function switchWords(each: Switch, nowMs: number): string {
     case 'flag': {
       const parts = [...each.keys, ...each.events];
       if (each.share > 0) parts.push(`${Math.round(each.share * 1_000) / 10}% of its keys`);
+      if (each.exceptKeys !== undefined) parts.push(`not for ${each.exceptKeys.join(', ')}`);
       const until = `${time(each.expiresAtMs).slice(0, 16)}Z`;
       const expiry = each.expiresAtMs <= nowMs ? `EXPIRED ${until}` : `until ${until}`;
       return `on for ${parts.length === 0 ? 'nothing' : parts.join(', ')}, ${expiry}`;

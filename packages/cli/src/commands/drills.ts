@@ -81,13 +81,33 @@ export const drillsCommands: readonly CommandSpec[] = [
       event: {
         type: 'string',
         value: '<json>',
-        help: 'brought in by the drill, as an event that the pipeline starts with: what it starts is done, so let it be of a test account',
+        help: 'a flag, or a kill switch: brought in by the drill, as an event that the pipeline starts with: what it starts is done, so let it be of a test account',
       },
       'event-file': { type: 'string', value: '<file>', help: 'the same, from a file' },
       over: {
         type: 'string',
         value: '<connection>',
         help: 'the connection over which that event is said to come',
+      },
+      from: {
+        type: 'string',
+        value: '<time>',
+        help: 'a replay: of runs from then on; default: a day before --to',
+      },
+      to: { type: 'string', value: '<time>', help: 'a replay: and until then; default: now' },
+      apply: {
+        type: 'boolean',
+        help: 'a replay: replay what has succeeded as well, which is to send nothing; without it a dry run',
+      },
+      wait: {
+        type: 'string',
+        value: '<duration>',
+        help: 'a rotation: how long the new credential may take to be put in place; default 5m, at most 1h',
+      },
+      watch: {
+        type: 'string',
+        value: '<duration>',
+        help: 'a rotation: how long calls are watched after that; default 75s, at most 10m',
       },
       scratch: {
         type: 'string',
@@ -97,6 +117,8 @@ export const drillsCommands: readonly CommandSpec[] = [
     },
     examples: [
       'tenon drill live restore --reason "every night"',
+      'tenon drill live replay --pipeline order-paid --reason "every night"',
+      'tenon drill live rotation --connection billing --wait 10m --reason "ticket 4711"',
       'tenon drill live kill-switch --pipeline order-paid --event-file test-order.json --reason "ticket 4711"',
     ],
     run: withRunning(async (client, args, _show, io) => {
@@ -184,24 +206,49 @@ export const drillsCommands: readonly CommandSpec[] = [
   },
 ];
 
-const LIVE: readonly string[] = ['restore', 'kill-switch'];
+const LIVE: readonly string[] = Object.keys(KINDS).filter((word) => word !== 'walkthrough');
+
+const DAY_MS = 86_400_000;
 
 /** What the runtime is asked to hold. */
 async function liveRequest(args: Args, io: Io): Promise<LiveDrillRequest> {
-  const { kind, pipeline } = subjectOf(args);
+  const { kind, pipeline, connection: rotated } = subjectOf(args);
   // JSON, whatever it is: the contract of the event says what it must be.
   const payload = (await givenJson('event', args, io)) as Json | undefined;
   const connection = args.text('over');
+  const trial =
+    payload === undefined ? undefined : { payload, ...(connection !== undefined && { connection }) };
+  if (kind === 'rotation' && rotated !== undefined) {
+    const [waitMs, watchMs] = [durationOf(args, 'wait'), durationOf(args, 'watch')];
+    return {
+      kind,
+      connection: rotated,
+      ...(waitMs !== undefined && { waitMs }),
+      ...(watchMs !== undefined && { watchMs }),
+    };
+  }
+  if (pipeline === undefined) throw new Error(`${kind} is of no pipeline`);
+  if (kind === 'replay') {
+    const toMs = parseTime(args.text('to'), '--to') ?? io.clock.now();
+    const fromMs = parseTime(args.text('from'), '--from') ?? toMs - DAY_MS;
+    return { kind, pipeline, fromMs, toMs, ...(args.flag('apply') && { apply: true }) };
+  }
+  if (kind === 'flag') {
+    if (trial === undefined)
+      throw new UsageError(
+        'argument-missing',
+        'a drill flag brings an event in: give --event or --event-file, with a business key of its own',
+      );
+    return { kind, pipeline, trial };
+  }
+  if (kind !== 'killSwitch') throw new Error(`${kind} is held otherwise`);
   const [holdMs, settleMs] = [durationOf(args, 'hold'), durationOf(args, 'settle')];
-  if (kind !== 'killSwitch' || pipeline === undefined) throw new Error(`${kind} is held otherwise`);
   return {
     kind,
     pipeline,
     ...(holdMs !== undefined && { holdMs }),
     ...(settleMs !== undefined && { settleMs }),
-    ...(payload !== undefined && {
-      trial: { payload, ...(connection !== undefined && { connection }) },
-    }),
+    ...(trial !== undefined && { trial }),
   };
 }
 

@@ -132,6 +132,9 @@ it.each([
   ['live kill-switch --pipeline p --hold long --reason x', '--hold is a duration such as 30s or 2m'],
   ['live kill-switch --pipeline p --event { --reason x', '--event is not JSON'],
   ['live walkthrough --pipeline p --reason x', 'there is no live drill walkthrough'],
+  ['live flag --pipeline p --reason x', 'give --event or --event-file'],
+  ['live rotation --reason x', 'is of a connection: give --connection'],
+  ['live replay --pipeline p --from noon --reason x', '--from is no time such as'],
 ])('%s is refused before anything is sent', async (words, says) => {
   const { said, code } = await tenon(['drill', ...words.split(' ')]);
   expect([said, code]).toEqual([expect.stringContaining(says), exit.usage]);

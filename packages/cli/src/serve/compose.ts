@@ -19,6 +19,7 @@ import { ComposeError } from './compose-error.ts';
 import { configurationParts } from './configuration-parts.ts';
 import { resolveConnections } from './connection-addresses.ts';
 import type { ConnectorCode } from './connector-code.ts';
+import { credentialsOf } from './credential-port.ts';
 import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyFiles } from './data-keys.ts';
 import { deploymentOf } from './deployment.ts';
 import { healthCalls, watchHealth } from './health.ts';
@@ -142,6 +143,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     connections: Object.fromEntries(
       Object.values(workspace.config.connections).map(({ name, connector }) => [name, connector]),
     ),
+    credentialOf: credentialsOf(health, parts, io.clock),
     hasCredential: (name) => Object.keys(workspace.config.connections[name]?.credentials ?? {}).length > 0,
     regionOf: (name) => workspace.config.connections[name]?.region,
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),

@@ -77,16 +77,49 @@ export interface TrialEvent {
 }
 
 /** A drill that the runtime holds itself, and judges by its ledger. */
-export type LiveDrillRequest = {
-  readonly kind: 'killSwitch';
-  readonly pipeline: string;
-  /** How long the switch is thrown. Default 10 s; 3 s to 5 min. */
-  readonly holdMs?: number;
-  /** How long what had waited may take to go on. Default 60 s, at most 10 min. */
-  readonly settleMs?: number;
-  /** Brought in while the switch is thrown, where nothing else may come. */
-  readonly trial?: TrialEvent;
-};
+export type LiveDrillRequest =
+  | {
+      readonly kind: 'killSwitch';
+      readonly pipeline: string;
+      /** How long the switch is thrown. Default 10 s; 3 s to 5 min. */
+      readonly holdMs?: number;
+      /** How long what had waited may take to go on. Default 60 s, at most 10 min. */
+      readonly settleMs?: number;
+      /** Brought in while the switch is thrown, where nothing else may come. */
+      readonly trial?: TrialEvent;
+    }
+  | {
+      readonly kind: 'flag';
+      readonly pipeline: string;
+      /** With a business key of its own: the flag is off for that key alone. */
+      readonly trial: TrialEvent;
+    }
+  | {
+      readonly kind: 'replay';
+      readonly pipeline: string;
+      /** Of runs that were accepted from then on (epoch ms). */
+      readonly fromMs: number;
+      /** And until then. */
+      readonly toMs: number;
+      /** Replay those that have succeeded; default: a dry run alone. */
+      readonly apply?: boolean;
+    }
+  | {
+      readonly kind: 'rotation';
+      readonly connection: string;
+      /** How long the new credential may take to be put in place. Default 5 min, at most 1 h. */
+      readonly waitMs?: number;
+      /** How long calls are watched after that. Default 75 s, at most 10 min: what is held is read anew after a minute. */
+      readonly watchMs?: number;
+    };
+
+/** What a drill asks of the credential of one connection. */
+export interface CredentialPort {
+  /** Tells the credential that is kept now from any other, and says nothing of it. Rejects where it cannot be had. */
+  mark(): Promise<string>;
+  /** Makes the health call with the credential read anew; the code of its failure, `undefined` where it works. */
+  healthRefusal(): Promise<string | undefined>;
+}
 
 /** A drill that the runtime is at. */
 export interface DrillUnderWay extends DrillSubject {

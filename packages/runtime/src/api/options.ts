@@ -4,6 +4,7 @@ import type { EncryptionOptions } from '../embedded/file/data-keys.ts';
 import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
 import type { ProblemCode } from '../problem-rules.ts';
 import type { SecretAudit } from '../secret-audit.ts';
+import type { CredentialPort } from './drills.ts';
 import type { Alarm, Answering, OutsideTrouble } from './flow.ts';
 import type { LedgerEntry } from './runs.ts';
 
@@ -20,6 +21,8 @@ export interface RuntimeOptions {
   readonly regionOf?: (connection: string) => string | undefined;
   /** Does a connection use a credential, which is then to be rotated in drills? Default: none does. */
   readonly hasCredential?: (connection: string) => boolean;
+  /** The credential of a connection, where it has one and its connector a health call. */
+  readonly credentialOf?: (connection: string) => CredentialPort | undefined;
   /** All that are configured, by name their connector: one over which no plan calls, as it is only taken from, can be killed as well. */
   readonly connections?: Readonly<Record<string, string>>;
   /** Free bytes of the disk that the file is on; default: as the system says. */

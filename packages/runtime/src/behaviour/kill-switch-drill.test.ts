@@ -19,7 +19,9 @@ afterEach(async () => {
   await bench.close();
 });
 
-const begin = async (more: Partial<LiveDrillRequest> = {}): Promise<string> => {
+type Request = Extract<LiveDrillRequest, { readonly kind: 'killSwitch' }>;
+
+const begin = async (more: Partial<Request> = {}): Promise<string> => {
   const begun = await bench.runtime.beginDrill(
     { kind: 'killSwitch', pipeline: 'orders', ...more },
     'ana',

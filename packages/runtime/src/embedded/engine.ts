@@ -10,6 +10,7 @@ import type {
   Alarm,
   Answering,
   CheckpointFlow,
+  CredentialPort,
   FlowReport,
   LedgerEntry,
   OutsideTrouble,
@@ -376,6 +377,10 @@ export class EmbeddedEngine implements RunHost {
   /** All that are configured, by name their connector. */
   get connections(): Readonly<Record<string, string>> {
     return this.#options.connections ?? {};
+  }
+
+  credentialOf(connection: string): CredentialPort | undefined {
+    return this.#options.credentialOf?.(connection);
   }
 
   get hasCredential(): (connection: string) => boolean {

@@ -129,7 +129,7 @@ export async function openRuntimeWith(
   const reconciliations = new Reconciliations(engine, options);
   engine.reconciliations = reconciliations;
   const repairs = new Repairs(engine, reconciliations.reports, replays, options);
-  const drills = new LiveDrills(engine, options);
+  const drills = new LiveDrills(engine, replays, options);
   await drills.takeOver();
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);

@@ -352,6 +352,7 @@ export interface Bench {
   /** Where the account behind a connection is. */
   regionOf?: (connection: string) => string | undefined;
   hasCredential?: (connection: string) => boolean;
+  credentialOf?: RuntimeOptions['credentialOf'];
   /** Of the next start. */
   limits?: Partial<RuntimeLimits>;
   /** Of the next start: who answers for what no pipeline owns. */
@@ -459,6 +460,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       onProblem: (message, code) => bench.problems.push(`${code}: ${message}`),
       regionOf: (connection) => bench.regionOf?.(connection),
       hasCredential: (connection) => bench.hasCredential?.(connection) === true,
+      credentialOf: (connection) => bench.credentialOf?.(connection),
       closedUntil: (connection) => bench.closedUntil?.(connection),
       diskFreeBytes: () => bench.diskFreeBytes?.() ?? 2 ** 40,
       clock: ownClock,

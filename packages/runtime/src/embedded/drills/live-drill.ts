@@ -28,19 +28,25 @@ export interface Judged {
 export function bringIn(
   { id, actor, engine, accept }: LiveDrill,
   pipeline: string,
-  { payload, headers, connection }: TrialEvent,
+  trial: TrialEvent,
   as: string,
 ): Promise<AcceptResult> {
   const trigger = engine.inForce.begins.get(pipeline)?.plan.trigger;
   if (trigger === undefined || !('event' in trigger))
     throw new Error(`${pipeline} is not in force any more, or no event starts it`);
+  const { payload, headers } = trial;
   return accept({
     event: trigger.event,
     payload,
     ...(headers !== undefined && { headers }),
     deliveryId: `drill:${id}/${as}`,
-    source: connection ?? `drill:${actor}`,
+    source: trialSource(trial, actor),
   });
+}
+
+/** Where the event of a drill comes from. */
+export function trialSource({ connection }: TrialEvent, actor: string): string {
+  return connection ?? `drill:${actor}`;
 }
 
 /** What was refused of it, in words; `undefined` where it was taken. */

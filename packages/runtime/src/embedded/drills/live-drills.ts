@@ -11,9 +11,13 @@ import type { Switch } from '../../switches.ts';
 import { CommitFailed } from '../commit/commit-queue.ts';
 import type { EmbeddedEngine } from '../engine.ts';
 import { accepting } from '../intake/accept.ts';
+import type { Replays } from '../replay/replays.ts';
+import { drillFlag, whyNoFlagDrill } from './flag-drill.ts';
 import { drillKillSwitch, whyNoKillSwitchDrill } from './kill-switch-drill.ts';
 import type { Judged, LiveDrill } from './live-drill.ts';
 import { unknownDrillSubject } from './record-drill.ts';
+import { drillReplay } from './replay-drill.ts';
+import { drillRotation, whyNoRotationDrill } from './rotation-drill.ts';
 
 interface UnderWay {
   readonly drill: Omit<DrillUnderWay, 'phase'>;
@@ -31,10 +35,12 @@ interface UnderWay {
 export class LiveDrills {
   readonly #engine: EmbeddedEngine;
   readonly #clock: RuntimeOptions['clock'];
+  readonly #replays: Replays;
   #underWay: UnderWay | undefined;
 
-  constructor(engine: EmbeddedEngine, { clock }: Pick<RuntimeOptions, 'clock'>) {
+  constructor(engine: EmbeddedEngine, replays: Replays, { clock }: Pick<RuntimeOptions, 'clock'>) {
     this.#engine = engine;
+    this.#replays = replays;
     this.#clock = clock;
   }
 
@@ -74,7 +80,7 @@ export class LiveDrills {
       };
     const impossible = this.#engine.isStopping
       ? 'this process is about to end'
-      : whyNoKillSwitchDrill(this.#engine, request);
+      : whyNotHeld(this.#engine, request, actor);
     if (impossible !== undefined) return { ok: false, code: 'DRILL_NOT_POSSIBLE', message: impossible };
     const drill = {
       id: this.#engine.newId(),
@@ -157,7 +163,7 @@ export class LiveDrills {
       },
       accept: accepting(this.#engine).accept,
     };
-    const judged = await held(live, request).finally(() => this.#lift(drill));
+    const judged = await held(live, request, this.#replays).finally(() => this.#lift(drill));
     const { stoppedBy } = underWay;
     // What was found stands; that nothing was found of a drill that was cut short says nothing.
     const isCut = stoppedBy !== undefined && judged.verdict === 'passed';
@@ -180,9 +186,9 @@ export class LiveDrills {
 }
 
 /** A broken invariant ends a drill, and not the process. */
-async function held(drill: LiveDrill, request: LiveDrillRequest): Promise<Judged> {
+async function held(drill: LiveDrill, request: LiveDrillRequest, replays: Replays): Promise<Judged> {
   try {
-    return await drillKillSwitch(drill, request);
+    return await heldAs(drill, request, replays);
   } catch (error) {
     if (error instanceof CommitFailed) throw error;
     const why = error instanceof Error ? error.message : String(error);
@@ -190,8 +196,37 @@ async function held(drill: LiveDrill, request: LiveDrillRequest): Promise<Judged
   }
 }
 
-function subjectOf({ kind, pipeline }: LiveDrillRequest): DrillSubject {
-  return { kind, pipeline };
+function heldAs(drill: LiveDrill, request: LiveDrillRequest, replays: Replays): Promise<Judged> {
+  switch (request.kind) {
+    case 'killSwitch':
+      return drillKillSwitch(drill, request);
+    case 'flag':
+      return drillFlag(drill, request);
+    case 'replay':
+      return drillReplay(drill, request, replays);
+    case 'rotation':
+      return drillRotation(drill, request);
+  }
+}
+
+function whyNotHeld(engine: EmbeddedEngine, request: LiveDrillRequest, actor: string): string | undefined {
+  switch (request.kind) {
+    case 'killSwitch':
+      return whyNoKillSwitchDrill(engine, request);
+    case 'flag':
+      return whyNoFlagDrill(engine, request, actor);
+    case 'replay':
+      return undefined;
+    case 'rotation':
+      return whyNoRotationDrill(engine, request);
+  }
+}
+
+function subjectOf(request: LiveDrillRequest): DrillSubject {
+  const { kind } = request;
+  return request.kind === 'rotation'
+    ? { kind, connection: request.connection }
+    : { kind, pipeline: request.pipeline };
 }
 
 function subjectOfSwitch(left: Switch): DrillSubject {

@@ -36,10 +36,10 @@ export function forLedger(fact: Fact, salt: string | null, names: Names): Fact {
 /** A fact of no run: where the file hides names, they are digests here as there. */
 export function systemForLedger(fact: Fact, names: Names): Fact {
   if (!names.isHidden) return fact;
-  const { deliveryId, keys, onlyKeys, version, newest } = fact.details;
+  const { deliveryId, keys, onlyKeys, exceptKeys, version, newest } = fact.details;
   const digests = (of: Json | undefined) =>
     Array.isArray(of) && of.map((key: Json) => names.stored('key', String(key)));
-  const [keyDigests, onlyDigests] = [digests(keys), digests(onlyKeys)];
+  const [keyDigests, onlyDigests, exceptDigests] = [digests(keys), digests(onlyKeys), digests(exceptKeys)];
   return {
     ...fact,
     details: {
@@ -47,6 +47,7 @@ export function systemForLedger(fact: Fact, names: Names): Fact {
       ...(typeof deliveryId === 'string' && { deliveryId: names.stored('delivery', deliveryId) }),
       ...(keyDigests && { keys: keyDigests }),
       ...(onlyDigests && { onlyKeys: onlyDigests }),
+      ...(exceptDigests && { exceptKeys: exceptDigests }),
       // Values of payloads. Another fact's version is that of a pipeline.
       ...(fact.kind === 'olderSkipped' && {
         version: names.stored('version', String(version)),

@@ -62,6 +62,16 @@ describe('what is due', () => {
     expect([code, JSON.parse(out)]).toEqual([0, { atMs: NOW, due: [restore], results: [result] }]);
   });
 
+  it('says which drill is under way, and what it is at', async () => {
+    const underWay = {
+      ...{ id: 'd7', kind: 'killSwitch', pipeline: 'orders', startedAtMs: NOW, actor: 'ada', reason: 'x' },
+      phase: 'holds orders',
+    };
+    const { text, out } = await tenon(['drill', 'ls', '--format', 'json'], { ...report, underWay });
+    expect(text).toContain('kill-switch of orders is under way (d7, of ada): holds orders\n');
+    expect(JSON.parse(out)).toMatchObject({ underWay });
+  });
+
   it('shows the results with who judged them, and why they were held', async () => {
     const { out } = await tenon(['drill', 'ls', '--results'], report);
     expect(out).toMatch(/2026-11-27 12:00:00Z +restore +passed +tookMs 812 +ada \(command\)/);

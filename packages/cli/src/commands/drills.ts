@@ -16,7 +16,7 @@ import { parseTime, time } from '../text/utc-time.ts';
 import { givenJson } from './given-json.ts';
 import { durationOf, heldDrill } from './live-drill.ts';
 import { filters, listing, needReason, reason, remote } from './operator-options.ts';
-import { drillRestore } from './restore-drill.ts';
+import { drillRestore, needOwnDrill } from './restore-drill.ts';
 import { sayDone, withRunning } from './with-client.ts';
 
 /** By the word of the command line. */
@@ -46,14 +46,19 @@ export const drillsCommands: readonly CommandSpec[] = [
       results: { type: 'boolean', help: 'the last results instead, each with who did it and why' },
     },
     examples: ['tenon drill ls', 'tenon drill ls --pipeline order-paid --format json'],
-    run: withRunning(async (client, args, show) => {
+    run: withRunning(async (client, args, show, io) => {
       // The shape that contracts/operations promises.
       const report = (await client.get('/v1/drills')) as unknown as DrillReport;
       const pipeline = args.text('pipeline');
       const isAsked = (one: DrillSubject): boolean => pipeline === undefined || one.pipeline === pipeline;
       const due = report.due.filter(isAsked);
       const results = report.results.filter((one) => isAsked(one) || due.some((owed) => isOf(one, owed)));
-      const shown = { atMs: report.atMs, due, results };
+      const { atMs, underWay } = report;
+      if (underWay !== undefined)
+        io.err(
+          `${subjectWords(underWay)} is under way (${underWay.id}, of ${underWay.actor}): ${underWay.phase}\n`,
+        );
+      const shown = { atMs, due, results, ...(underWay !== undefined && { underWay }) };
       if (args.flag('results')) show(results, (width) => resultTable(results, width));
       else if (args.text('format') !== 'json' && due.length === 0) show([], () => '');
       else show(shown, (width) => dueTable(due, width));
@@ -136,6 +141,7 @@ export const drillsCommands: readonly CommandSpec[] = [
       const drill = await drillRestore(args, io);
       // The shape that contracts/operations promises.
       const made = (await client.post('/v1/drills', { drill, reason: why })) as unknown as DrillResult;
+      await needOwnDrill(made, io);
       return told(made, args, io);
     }),
   },

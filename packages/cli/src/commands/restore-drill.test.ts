@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -111,6 +112,56 @@ describe('a restore beside a Tenon that runs', () => {
   it('says which folder has no room, or is none', async () => {
     const { code, said } = await drill('--scratch', join(scratch, 'none'));
     expect([code, said]).toEqual([exit.usage, expect.stringContaining('--scratch: there is no folder')]);
+  });
+});
+
+describe('a restore of what is encrypted', () => {
+  let sealed: string;
+  let other: ServeProcess;
+  beforeAll(async () => {
+    sealed = await initFolder('restore-sealed');
+    const config = join(sealed, 'tenon.config.yaml');
+    const text = (await readFile(config, 'utf8')).replace(
+      'engine: { type: embedded, file: .tenon/tenon.db }',
+      'engine: { type: embedded, file: .tenon/tenon.db, encryption: { keys: [{ id: k1, key: file:data.key }] } }',
+    );
+    await writeFile(config, text);
+    await writeFile(join(sealed, 'data.key'), randomBytes(32).toString('base64'), { mode: 0o600 });
+    other = await serveProcess(sealed);
+    await fetch(`${other.url}/v1/switches`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${other.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ switch: { kind: 'pause', pipeline: 'order-paid' }, reason: 'a value' }),
+    });
+  }, 60_000);
+  afterAll(async () => {
+    await other.stop();
+    await rm(sealed, { recursive: true });
+  });
+  const drillIt = () =>
+    runCommand(
+      drillsCommands,
+      ['drill', 'live', 'restore', '--url', other.url, '--scratch', scratch, '--reason', 'why'],
+      { cwd: sealed, env: { TENON_TOKEN: other.token } },
+    );
+
+  it('reads it with the keys of the workspace, and says nothing of it where they are not to be had', async () => {
+    expect((await drillIt()).code).toBe(exit.clean);
+    await rm(join(sealed, 'data.key'));
+    const { code, said } = await drillIt();
+    expect([code, said]).toEqual([
+      exit.partlyDone,
+      expect.stringContaining('what is encrypted was not looked at'),
+    ]);
+  });
+
+  it('is not taken for one of the Tenon that it was recorded with, where that has another database', async () => {
+    const argv = ['drill', 'live', 'restore', '--url', served.url, '--scratch', scratch, '--reason', 'why'];
+    const { code, said } = await runCommand(drillsCommands, argv, {
+      cwd: sealed,
+      env: { TENON_TOKEN: served.token },
+    });
+    expect([code, said]).toEqual([exit.failed, expect.stringContaining('has another database than')]);
   });
 });
 

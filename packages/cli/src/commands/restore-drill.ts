@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { DrillRequest, DrillVerdict } from '@tenon/runtime';
+import type { DrillRequest, DrillResult, DrillVerdict } from '@tenon/runtime';
 import { backupTo, compareCopy, holderOf, openLedger, RuntimeError } from '@tenon/runtime';
 import { fileLines } from '../client/file-lines.ts';
 import { type Args, UsageError } from '../command.ts';
@@ -42,6 +42,22 @@ export async function drillRestore(args: Args, io: Io): Promise<DrillRequest> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Is the drill entered in the database that was copied? `--url` and TENON_URL may lead to a Tenon that has another one. */
+export async function needOwnDrill({ id }: Pick<DrillResult, 'id'>, io: Io): Promise<void> {
+  const { engineFile } = await readServerConfig(await findRoot(io.cwd));
+  const ledger = openLedger(engineFile!);
+  try {
+    const entries = ledger.trace({ system: true });
+    if (entries.some(({ kind, details }) => kind === 'drill' && details['id'] === id)) return;
+  } finally {
+    ledger.close();
+  }
+  throw new CommandError(
+    `drill ${id} was entered by a Tenon that has another database than ${engineFile}, which was copied: what it says is not of that Tenon; \`--url\` and TENON_URL say where it is`,
+    exit.failed,
+  );
 }
 
 async function restored(

@@ -165,6 +165,17 @@ describe('a drill that does not come to its end', () => {
     expect(await begin()).not.toBe(id);
   });
 
+  test('on a disk that fails is lifted by the next start that can write', async () => {
+    await begin();
+    await bench.pass(3_000);
+    bench.failDisk();
+    await bench.pass(30_000);
+    expect(bench.runtime.switches()).toMatchObject([{ id: 'kill/pipeline/orders' }]);
+    bench.healDisk();
+    await bench.crash();
+    expect(bench.runtime.switches()).toEqual([]);
+  });
+
   test('by a stop of the process is lifted by it, and entered', async () => {
     const id = await begin();
     const run = await bench.order({ id: 'a' });

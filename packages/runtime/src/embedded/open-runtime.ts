@@ -5,7 +5,7 @@ import { StoredTree } from '../ledger/tiles.ts';
 import { Reconciliations } from '../reconcile/reconciliations.ts';
 import { Repairs } from '../reconcile/repairs.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
-import type { Committer } from './commit/commit-queue.ts';
+import { CommitFailed, type Committer } from './commit/commit-queue.ts';
 import { workerCommitter } from './commit/worker-committer.ts';
 import { cancellations } from './control/cancellations.ts';
 import { flowReport } from './control/flow-report.ts';
@@ -130,7 +130,10 @@ export async function openRuntimeWith(
   engine.reconciliations = reconciliations;
   const repairs = new Repairs(engine, reconciliations.reports, replays, options);
   const drills = new LiveDrills(engine, replays, options);
-  await drills.takeOver();
+  // A disk that fails stops the runtime elsewhere, and says so there; the next start looks again.
+  await drills.takeOver().catch((error: unknown) => {
+    if (!(error instanceof CommitFailed)) throw error;
+  });
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);
   let stopped: Promise<void> | undefined;

@@ -130,10 +130,11 @@ export async function openRuntimeWith(
   engine.reconciliations = reconciliations;
   const repairs = new Repairs(engine, reconciliations.reports, replays, options);
   const drills = new LiveDrills(engine, replays, options);
-  // A disk that fails stops the runtime elsewhere, and says so there; the next start looks again.
-  await drills.takeOver().catch((error: unknown) => {
-    if (!(error instanceof CommitFailed)) throw error;
-  });
+  if (drills.hasLeftOver)
+    // A disk that fails stops the runtime elsewhere, and says so there; the next start looks again.
+    await drills.takeOver().catch((error: unknown) => {
+      if (!(error instanceof CommitFailed)) throw error;
+    });
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);
   let stopped: Promise<void> | undefined;

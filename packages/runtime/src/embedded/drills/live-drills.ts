@@ -48,6 +48,11 @@ export class LiveDrills {
     return this.#underWay && { ...this.#underWay.drill, phase: this.#underWay.phase };
   }
 
+  /** Has an earlier process ended in a drill? A start that has nothing to take over waits for nothing. */
+  get hasLeftOver(): boolean {
+    return this.#engine.board.all.some(({ drill }) => drill !== undefined);
+  }
+
   /** Lifts what drills of an earlier process have left thrown, and says that nobody has seen their end. */
   async takeOver(): Promise<void> {
     for (const left of this.#engine.board.all) {

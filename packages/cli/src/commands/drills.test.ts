@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runAgainst } from '../testing/fake-server.ts';
+import { runCommand } from '../testing/run-command.ts';
 import { drillsCommands } from './drills.ts';
 
 const NOW = Date.parse('2026-11-28T12:00:00Z');
@@ -82,6 +83,26 @@ describe('what is due', () => {
     const { code, text } = await tenon(['drill', 'ls'], { atMs: NOW, due: [], results: [] });
     expect([code, text]).toEqual([0, 'none\n']);
   });
+});
+
+it('a live drill is stopped by whoever interrupts the command before it has heard that it began', async () => {
+  const said: string[] = [];
+  vi.stubGlobal('fetch', async (url: URL, { method }: RequestInit) => {
+    said.push(`${method} ${url.pathname}`);
+    const isOver = said.includes('POST /v1/drills/d1/stop');
+    if (method === 'POST') return Response.json({ id: 'd1' });
+    return Response.json(isOver ? { ...result, verdict: 'inconclusive' } : { id: 'd1', phase: 'holds' });
+  });
+  const { code } = await runCommand(
+    drillsCommands,
+    ['drill', 'live', 'kill-switch', '--pipeline', 'orders', '--reason', 'x'],
+    {
+      cwd: root,
+      interrupted: async () => void said.push('listens'),
+    },
+  );
+  expect(said.slice(0, 2)).toEqual(['listens', 'POST /v1/drills/live']);
+  expect([code, said.filter((one) => one.endsWith('/stop'))]).toEqual([6, ['POST /v1/drills/d1/stop']]);
 });
 
 describe('a drill that people held', () => {

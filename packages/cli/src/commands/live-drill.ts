@@ -16,14 +16,15 @@ export async function heldDrill(
   reason: string,
   io: Io,
 ): Promise<DrillResult> {
+  // First of all: whoever interrupts it while the answer is on its way means the drill as well.
+  const interrupted = new AbortController();
+  void io.interrupted().then(() => interrupted.abort());
   // The shapes that contracts/operations promises, here and below.
   const begun = (await client.post('/v1/drills/live', { drill, reason })) as unknown as DrillUnderWay;
   const path = `/v1/drills/${begun.id}`;
   io.err(
     `drill ${begun.id} has begun; it ends by itself, and \`tenon drill stop ${begun.id}\` ends it at once\n`,
   );
-  const interrupted = new AbortController();
-  void io.interrupted().then(() => interrupted.abort());
   let isStopped = false;
   for (let phase = ''; ; ) {
     const at = (await client.get(path)) as unknown as DrillUnderWay | DrillResult;

@@ -333,13 +333,19 @@ export const connectorFailures = {
     severity: 'error',
     title: 'a listing has more pages than are asked for',
     why: 'A listing is never cut silently.',
-    fix: 'Narrow it by a filter, ask for larger pages, or raise `pagesMax`.',
+    fix: 'Narrow it by a filter, ask for larger pages, or raise `atMost` of the step’s `pages`.',
+  },
+  PAGES_TOO_LARGE: {
+    severity: 'error',
+    title: 'all pages of a listing together are larger than a step holds',
+    why: 'What a step reads is kept in memory and in the run’s journal: 16 MiB of items at most. A listing is never cut silently.',
+    fix: 'Narrow it by a filter, or ask for fewer members of each item. What has no bound is a poll, which starts a run for each item, or a reconciliation.',
   },
   PAGES_MOVED: {
     severity: 'warning',
     title: 'a listing was changed while it was read, so nothing that it lacks is proven absent',
-    why: 'Its pages are counted: where something is removed while they are read, what stands behind it moves to a page that was read already. So a probe takes nothing for absent until one walk through all pages has had everything that the one before had; and a poll reads each page once more after the one behind it, and does not go on where nothing of it is left there.',
-    fix: 'A poll lists the same again by itself, after its `every`: until a listing is read to its end, `tenon flow` shows this as the problem of a source that is consuming. Let the `with` of a probe narrow the read to one page (a filter by reference or date), and ask for larger pages in that of a poll; where things are only ever added behind all others, say `stable: true` in the `pagination` of the manifest.',
+    why: 'Its pages are counted: where something is removed while they are read, what stands behind it moves to a page that was read already. So a probe takes nothing for absent until one walk through all pages has had everything that the one before had; and a poll, as a step that reads all pages, reads each once more after the one behind it, and does not go on where nothing of it is left there.',
+    fix: 'A step begins anew within its `retry`. A poll lists the same again by itself, after its `every`: until a listing is read to its end, `tenon flow` shows this as the problem of a source that is consuming. Let the `with` of a probe narrow the read to one page (a filter by reference or date), and ask for larger pages in that of a poll; where things are only ever added behind all others, say `stable: true` in the `pagination` of the manifest.',
   },
   PAGES_ITEMS_ABSENT: {
     severity: 'error',

@@ -287,8 +287,12 @@ function probe(source: NonNullable<OperationSource['probe']>, manifest: Manifest
 }
 
 function pagination(source: NonNullable<OperationSource['pagination']>): PaginationManifest {
-  const { stable } = source;
-  return { ...paginationKind(source), ...(stable !== undefined && { stable }) };
+  const { stable, id } = source;
+  return {
+    ...paginationKind(source),
+    ...(stable !== undefined && { stable }),
+    ...(id !== undefined && { id }),
+  };
 }
 
 function paginationKind(source: NonNullable<OperationSource['pagination']>): PaginationManifest {

@@ -64,7 +64,14 @@ export {
 export { type ReadMessage, readMessage } from './message/read-message.ts';
 export { type ModuleProblem, moduleProblem } from './module-shape.ts';
 export type * from './operation-plan.ts';
-export { type Page, type PagesOptions, pages, pagesToTheEnd } from './pages.ts';
+export {
+  type Page,
+  type PagesOptions,
+  pages,
+  pagesLookingBack,
+  pagesMayMove,
+  pagesToTheEnd,
+} from './pages.ts';
 export { PAGING_ROLES, type PagingRole, pagingRole } from './paging-words.ts';
 export { cursorText, isAfter } from './poll-cursor.ts';
 export { pollInput } from './poll-input.ts';

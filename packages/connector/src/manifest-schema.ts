@@ -11,6 +11,12 @@ const STABLE: SchemaObject = {
     'Whether an item that is removed while pages are read leaves the others on the pages that they would have been on. Default: true for `cursor` and `after`, false for pages that are counted. Where it is false, a probe walks through the pages until two walks agree before it takes anything for absent.',
 };
 
+const ITEM_ID: SchemaObject = text(
+  'What tells an item from all others, a JSON Pointer into it: an item that comes twice while pages are read is then taken once, whatever has changed of it.',
+  '^/',
+  POINTER,
+);
+
 /**
  * JSON Schema of `connector.yaml`: what editors complete from and what `loadManifest` checks. `x-tenon-kind` names a
  * check that a pattern cannot say well: `duration`, `expression`, `host`, `secretFree`.
@@ -370,6 +376,7 @@ export const connectorSchema: SchemaObject = {
             out: pointer('Next cursor.'),
             items: pointer('List.'),
             more: pointer('Whether there is more, where the last page has a cursor too.'),
+            id: ITEM_ID,
             stable: STABLE,
           },
           ['type', 'in', 'out'],
@@ -378,7 +385,7 @@ export const connectorSchema: SchemaObject = {
           {
             type: { const: 'after' },
             in: inInput('Takes the id of the last item read.'),
-            id: text('Id of an item. A JSON Pointer into the item.', '^/', POINTER),
+            id: ITEM_ID,
             items: pointer('List.'),
             more: pointer('Whether there is more.'),
             stable: STABLE,
@@ -391,6 +398,7 @@ export const connectorSchema: SchemaObject = {
             in: inInput('Takes the position of a page.'),
             items: pointer('List.'),
             start: { type: 'integer', minimum: 0 },
+            id: ITEM_ID,
             stable: STABLE,
           },
           ['type', 'in'],
@@ -401,11 +409,12 @@ export const connectorSchema: SchemaObject = {
             in: inInput('Takes the position of a page.'),
             items: pointer('List.'),
             limit: inInput('How many items a page has.'),
+            id: ITEM_ID,
             stable: STABLE,
           },
           ['type', 'in', 'limit'],
         ),
-        closed({ type: { const: 'link' }, items: pointer('List.'), stable: STABLE }, ['type']),
+        closed({ type: { const: 'link' }, items: pointer('List.'), id: ITEM_ID, stable: STABLE }, ['type']),
       ],
     },
     message: closed(

@@ -201,7 +201,11 @@ export interface ProbeManifest {
  * `out` and `items` are JSON Pointers into the body; `items` defaults to `''`, the body itself. `stable`: what is removed while pages are
  * read moves nothing to a page that was read already. Default: true for `cursor` and `after`, false for pages that are counted.
  */
-export type PaginationManifest = { readonly stable?: boolean } & PaginationKind;
+export type PaginationManifest = {
+  readonly stable?: boolean;
+  /** What tells an item from all others: a JSON Pointer into the item. */
+  readonly id?: string;
+} & PaginationKind;
 
 type PaginationKind =
   | {

@@ -166,6 +166,17 @@ describe('pages', () => {
     expect(found.inputs.length).toBeLessThanOrEqual(5);
   });
 
+  it('holds no more bytes of items than it may', async () => {
+    const answer: Answer = ({ page = 1 }) => ({ body: ['x'.repeat(10), page] });
+    const found = await listing(
+      { type: 'page', in: 'page', items: '', start: 1 },
+      answer,
+      {},
+      { bytesMax: 40 },
+    );
+    expect(found.items).toEqual(['xxxxxxxxxx', 1, 'xxxxxxxxxx', 2, 'PAGES_TOO_LARGE']);
+  });
+
   it('gives a failed call back as it is, after the pages before it', async () => {
     const plan = operationPlan({
       pagination: { type: 'page', in: 'page', items: '', start: 1 },

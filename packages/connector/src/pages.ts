@@ -21,12 +21,16 @@ export type Page =
       readonly body: Json;
       /** What it was asked with. */
       readonly input: JsonObject;
+      /** Read once more after the one behind it: of its items those alone that it did not have before. */
+      readonly isAgain?: true;
     }
   | { readonly ok: false; readonly failure: Failure };
 
 export interface PagesOptions {
   /** Pages asked for at most; one more is a failure, so that a listing never ends silently cut. Default 10,000. */
   readonly pagesMax?: number;
+  /** Bytes of JSON that the items of all pages may have, for whoever holds them together; more is a failure too. Default: no bound. */
+  readonly bytesMax?: number;
   /** JSON Pointer to the list in an answer, in place of what the operation's pagination says. */
   readonly items?: string;
 }
@@ -45,9 +49,11 @@ export async function* pages(
 ): AsyncGenerator<Page> {
   const { pagination } = request.operation;
   const pagesMax = options.pagesMax ?? PAGES_MAX;
+  const bytesMax = options.bytesMax ?? Number.POSITIVE_INFINITY;
   const positions = new Set<string>();
   let input: JsonObject = request.input;
   let previousText = '';
+  let bytes = 0;
   for (let count = 0; ; count++) {
     if (count >= pagesMax) {
       yield ended(request, 'PAGES_TOO_MANY', `has more than ${pagesMax} pages`);
@@ -72,6 +78,11 @@ export async function* pages(
       return;
     }
     previousText = text;
+    bytes += Buffer.byteLength(text);
+    if (bytes > bytesMax) {
+      yield ended(request, 'PAGES_TOO_LARGE', `has more than ${bytesMax} bytes of items`);
+      return;
+    }
     yield { ok: true, items: list, body: result.body, input };
     const next = pagination && nextInput(pagination, request, input, { ...result, items: list });
     if (next === undefined) return;
@@ -94,11 +105,12 @@ export async function* pagesLookingBack(
   transport: Pick<Transport, 'call'>,
   request: CallRequest,
   knownBy: (item: Json) => string,
+  options: PagesOptions = {},
 ): AsyncGenerator<Page> {
   const { pagination } = request.operation;
-  const mayMove = pagination !== undefined && !isStable(pagination);
+  const mayMove = pagination !== undefined && pagesMayMove(pagination);
   let before: Extract<Page, { ok: true }> | undefined;
-  for await (const page of pages(transport, request)) {
+  for await (const page of pages(transport, request, options)) {
     yield page;
     if (!page.ok) return;
     if (mayMove && before !== undefined) {
@@ -109,7 +121,7 @@ export async function* pagesLookingBack(
       }
       const had = new Set(before.items.map(knownBy));
       const fresh = again.items.filter((item) => !had.has(knownBy(item)));
-      if (fresh.length > 0) yield { ...again, items: fresh };
+      if (fresh.length > 0) yield { ...again, items: fresh, isAgain: true };
       if (fresh.length === again.items.length && had.size > 0) {
         const what = 'moved on by more than a page while it was read, so some of it may not have been seen';
         yield ended(request, 'PAGES_MOVED', what, 'transient');
@@ -140,7 +152,7 @@ export async function* pagesToTheEnd(
   options: PagesOptions = {},
 ): AsyncGenerator<Page> {
   const { pagination } = request.operation;
-  const mayMove = pagination !== undefined && !isStable(pagination);
+  const mayMove = pagination !== undefined && pagesMayMove(pagination);
   let before: Set<string> | undefined;
   for (let walk = 1; walk <= WALKS_MAX; walk++) {
     const items = new Set<string>();
@@ -160,8 +172,9 @@ export async function* pagesToTheEnd(
   yield ended(request, 'PAGES_MOVED', what, 'transient');
 }
 
-function isStable({ type, stable }: PaginationManifest): boolean {
-  return stable ?? (type === 'cursor' || type === 'after');
+/** May an item that was not read yet move to a page that was, while the pages are read? */
+export function pagesMayMove({ type, stable }: PaginationManifest): boolean {
+  return !(stable ?? (type === 'cursor' || type === 'after'));
 }
 
 interface Received {

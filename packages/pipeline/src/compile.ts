@@ -296,6 +296,7 @@ export function compilePipeline(
       retry: stepRetry(step, call.plan),
       ...(step.refusals && { refusals: step.refusals.map(({ value }) => value) }),
       ...freshPlan(step),
+      ...(step.pages?.atMost && { pages: { atMost: step.pages.atMost.value } }),
       ...(step.basedOn?.read && {
         basedOn: {
           read: step.basedOn.read.value,

@@ -32,6 +32,17 @@ test('the waits and the check that the guide shows are what a pipeline takes', a
   ]);
 });
 
+test('the listing that the guide reads whole is what a pipeline takes', async () => {
+  const guide = readFileSync(join(root, 'docs/pipelines.md'), 'utf8');
+  const [, steps = ''] = /#### All pages\n[\s\S]*?```yaml\n([\s\S]*?)```/.exec(guide) ?? [];
+  const { check, diagnostics } = await testWorkspace({
+    [PIPELINE]: swap('  - id: paid\n', `${steps.replaceAll(/^/gm, '  ').trimEnd()}\n  - id: paid\n`),
+  });
+  expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
+  const plan = check.plans.get('order-placed');
+  expect(plan?.steps.find(({ id }) => id === 'parcels')).toMatchObject({ pages: { atMost: 3 } });
+});
+
 test('the refusal that the guide takes as a value is what a pipeline takes', async () => {
   const guide = readFileSync(join(root, 'docs/pipelines.md'), 'utf8');
   const rules = readFileSync(join(root, 'docs/connectors.md'), 'utf8');

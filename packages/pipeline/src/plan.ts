@@ -103,6 +103,8 @@ export interface CallStep extends StepCommon {
   /** Names of the answers of refusal that it takes as a value; the operation says how they look. */
   readonly refusals?: readonly string[];
   readonly fresh?: FreshPlan;
+  /** Of a listing: all pages are read, not the first alone. */
+  readonly pages?: PagesPlan;
   readonly basedOn?: BasisPlan;
   readonly compensate?: CompensationPlan;
   readonly irreversible?: {
@@ -119,6 +121,12 @@ export type ConnectionChoice = string | { readonly over: string; readonly among:
 export type FreshPlan =
   | { readonly at: string; readonly maxAgeMs: number }
   | { readonly version: string; readonly atLeast: string };
+
+/** How much of a listing a step reads: all of it, or it fails. */
+export interface PagesPlan {
+  /** Pages at most. */
+  readonly atMost: number;
+}
 
 /** The read that a write is based on, and what is made again with it when its version is no longer current. */
 export interface BasisPlan {

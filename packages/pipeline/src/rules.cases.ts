@@ -1091,6 +1091,16 @@ export const ruleCases = {
     on: 'shop.findParcels',
     silent: lists("with: { reference: '${ event.orderId }', limit: 1 }"),
   },
+  'pages-without-pagination': {
+    fires: pipeline('call: shop.getOrder', 'call: shop.getOrder\n    pages: { atMost: 20 }'),
+    on: '{ atMost: 20 }',
+    silent: lists("with: { reference: '${ event.orderId }' }, pages: { atMost: 20 }"),
+  },
+  'pages-from-the-middle': {
+    fires: lists("with: { reference: '${ event.orderId }', cursor: x }, pages: { atMost: 20 }"),
+    on: '{ atMost: 20 }',
+    silent: lists("with: { reference: '${ event.orderId }', limit: 50 }, pages: { atMost: 20 }"),
+  },
   'page-scraped': {
     fires: scrapes('medium'),
     on: 'shop.getOrderPage',

@@ -400,11 +400,31 @@ export const proofsRules = {
   'listing-read-in-part': {
     severity: 'warning',
     title: 'a step reads the first page of a listing',
-    why: 'A call is one request, so what stands on later pages is not there for the pipeline, and it goes on as if that were all. Polls, reconciliations and probes follow the pages; a step does not.',
-    fix: 'say how many are wanted by the parameter that limits the page, pass the page’s position, or hold in a `check` that there is no further page; what must see every item is a reconciliation or a poll',
+    why: 'A call without `pages` is one request, so what stands on later pages is not there for the pipeline, and it goes on as if that were all.',
+    fix: 'read all pages with `pages`, say how many are wanted by the parameter that limits the page, pass the page’s position, or hold in a `check` that there is no further page; where there may be any number of items, that is a poll or a reconciliation',
     example: {
       bad: "- { id: found, call: shop.findParcels, with: { reference: '${ event.orderId }' } }",
-      good: "- { id: found, call: shop.findParcels, with: { reference: '${ event.orderId }' } }\n- id: whole\n  check: { that: [{ condition: '${ steps.found.next == null }', message: there are more parcels than one page holds }], otherwise: quarantine }",
+      good: "- { id: found, call: shop.findParcels, with: { reference: '${ event.orderId }' }, pages: { atMost: 20 } }\n# or\n- { id: found, call: shop.findParcels, with: { reference: '${ event.orderId }' } }\n- id: whole\n  check: { that: [{ condition: '${ steps.found.next == null }', message: there are more parcels than one page holds }], otherwise: quarantine }",
+    },
+  },
+  'pages-without-pagination': {
+    severity: 'error',
+    title: 'all pages are asked for of what has none',
+    why: 'Pages are followed by what the connector says of them (`pagination`), and reads alone are made as often as there are pages.',
+    fix: 'declare the `pagination` of the operation in the connector, or leave `pages` out',
+    example: {
+      bad: "- { id: order, call: shop.getOrder, with: { orderId: '${ event.orderId }' }, pages: { atMost: 20 } }",
+      good: "- { id: parcels, call: shop.findParcels, with: { reference: '${ event.orderId }' }, pages: { atMost: 20 } }",
+    },
+  },
+  'pages-from-the-middle': {
+    severity: 'error',
+    title: 'all pages are asked for, from one in the middle on',
+    why: 'The position of each page is set as they are read. One that is given as well begins behind pages that nobody reads, though the step says that it reads all.',
+    fix: 'leave the position out of `with`, or leave `pages` out',
+    example: {
+      bad: "with: { reference: '${ event.orderId }', cursor: '${ event.cursor }' }\npages: { atMost: 20 }",
+      good: "with: { reference: '${ event.orderId }' }\npages: { atMost: 20 }",
     },
   },
   'unknown-refusal': {

@@ -92,6 +92,19 @@ const callStep = object('Calls one operation of a connector.', ['id', 'call'], {
       }),
     ],
   },
+  pages: object(
+    'Of a listing whose connector declares `pagination`: all pages are read, and the result is the answer of the last one with the items of all of them in its list. More than `atMost`, or than 16 MiB of items, is a failure: the list is never cut.',
+    ['atMost'],
+    {
+      atMost: {
+        type: 'integer',
+        minimum: 2,
+        maximum: 200,
+        description:
+          'Pages at most. Where pages are counted, the empty one behind the last counts too. How many items a page has, the parameter of the operation says.',
+      },
+    },
+  ),
   basedOn: object(
     'The read that its values come from: the write carries the version read, and when somebody has changed it since, that read and this mapping are made again.',
     ['read'],

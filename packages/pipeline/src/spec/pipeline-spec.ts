@@ -99,6 +99,7 @@ export interface CallSpec extends StepSpecCommon {
   /** Names of the answers of refusal that it takes as a value. */
   readonly refusals?: readonly Located<string>[];
   readonly fresh?: FreshSpec;
+  readonly pages?: PagesSpec;
   readonly basedOn?: BasedOnSpec;
   readonly compensate?: CompensateSpec;
   readonly irreversible?: IrreversibleSpec;
@@ -111,6 +112,12 @@ export interface FreshSpec {
   readonly moment?: SpecExpression;
   readonly version?: SpecExpression;
   readonly atLeast?: SpecExpression;
+}
+
+/** All pages of a listing are read, so many at most. */
+export interface PagesSpec {
+  readonly at: Location;
+  readonly atMost?: Located<number>;
 }
 
 /** The read whose version a write carries. */
@@ -376,6 +383,7 @@ export function readPipeline(document: SpecDocument): {
           ...given('retry', retry(child(node, 'retry'))),
           ...given('refusals', refusals(child(node, 'refusals'))),
           ...given('fresh', fresh(child(node, 'fresh'))),
+          ...given('pages', pages(child(node, 'pages'))),
           ...given('basedOn', basedOn(child(node, 'basedOn'))),
           ...given('compensate', compensate(child(node, 'compensate'))),
           ...given('irreversible', irreversible(child(node, 'irreversible'))),
@@ -494,6 +502,11 @@ export function readPipeline(document: SpecDocument): {
       ...given('version', read.expression(child(node, 'version'))),
       ...given('atLeast', read.expression(child(node, 'atLeast'))),
     };
+  }
+
+  function pages(node: SpecNode | undefined): PagesSpec | undefined {
+    if (node?.kind !== 'map') return undefined;
+    return { at: document.at(node), ...given('atMost', read.number(child(node, 'atMost'))) };
   }
 
   function basedOn(node: SpecNode | undefined): BasedOnSpec | undefined {

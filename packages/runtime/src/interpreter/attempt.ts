@@ -11,6 +11,7 @@ import {
   originOf,
   postponedUntil,
   purposeOf,
+  type Spent,
   type Tries,
   type Version,
 } from './tries.ts';
@@ -37,6 +38,7 @@ type AttemptRecord =
       readonly nth?: number;
       readonly version?: Version;
     }
+  | ({ readonly outcome: 'page'; readonly value: Json } & PageRead)
   | {
       readonly outcome: 'retryable';
       readonly failure: Failure;
@@ -68,6 +70,16 @@ type AttemptRecord =
       readonly clockMs: number;
       readonly firstSentAtMs?: number;
     };
+
+/** What is known of a page beside its body. */
+export type PageRead = {
+  /** What it and the pages before have used up of their budget. */
+  readonly spent: Spent;
+  /** When it was asked for, on the clock of the run's deadline. */
+  readonly clockMs: number;
+  /** Its header of that name, which says where the next page is. */
+  readonly link?: string;
+};
 
 /** Of an answer that says no, what a step takes as its result. */
 export type RefusedValue = Refused & JsonObject;
@@ -210,6 +222,19 @@ function outcomeOf(
       value: { outcome: 'held', unclear: tries.unclear, firstSentAtMs },
       facts: [{ kind, step, attempt: n, details: { outcome: 'held', operation } }],
     };
+  const page = effect.page === undefined ? {} : { page: effect.page.nth };
+  if (result.ok && effect.page !== undefined)
+    return {
+      value: { outcome: 'page', value: result.body, ...pageRead(tries, n, startedAtMs, effect.page, result) },
+      facts: [
+        {
+          kind,
+          step,
+          attempt: n,
+          details: { outcome: 'succeeded', operation, ...page, status: result.status, ...took },
+        },
+      ],
+    };
   if (result.ok)
     return {
       value: { outcome: 'succeeded', value: result.body, startedAtMs, ...versionOf(effect, result) },
@@ -246,18 +271,19 @@ function outcomeOf(
           kind,
           step,
           attempt: n,
-          details: { outcome: 'postponed', operation, nextAtMs, ...failureDetails(failure) },
+          details: { outcome: 'postponed', operation, ...page, nextAtMs, ...failureDetails(failure) },
         },
       ],
     };
   }
+  const spent = effect.page?.spent ?? { attempts: 0, ms: 0 };
   const judgement = judge({
     failure,
     effect: effect.operation.effect,
     idempotency: effect.version === undefined ? effect.operation.idempotency : { mode: 'natural' },
     retry: effect.retry,
-    attemptsUsed: n - tries.budgetFrom + 1,
-    budgetStartedAtMs: budgetStart(tries, startedAtMs),
+    attemptsUsed: n - tries.budgetFrom + 1 + spent.attempts,
+    budgetStartedAtMs: budgetStart(tries, startedAtMs) - spent.ms,
     firstSentAtMs: endedAtMs - ctx.sinceMs(firstSentAtMs),
     nowMs: endedAtMs,
     takesMs: callTakesMs(effect.operation),
@@ -276,6 +302,7 @@ function outcomeOf(
       details: {
         outcome,
         operation,
+        ...page,
         ...(refused !== undefined && { refusal: refused.code }),
         ...failureDetails(failure),
         ...took,
@@ -317,6 +344,25 @@ function tookDetails(tookMs: number): { readonly tookMs?: number } {
 }
 
 const TOOK_MS_MIN = 1_000;
+
+/** What succeeds costs nothing of the budget; what was tried before it does. */
+function pageRead(
+  tries: Tries,
+  n: number,
+  startedAtMs: number,
+  { spent }: NonNullable<Effect['page']>,
+  { headers }: Extract<CallResult, { readonly ok: true }>,
+): PageRead {
+  const { link } = headers;
+  return {
+    spent: {
+      attempts: spent.attempts + n - tries.budgetFrom,
+      ms: spent.ms + startedAtMs - budgetStart(tries, startedAtMs),
+    },
+    clockMs: startedAtMs - tries.ctx.deadlineAt(),
+    ...(link !== undefined && { link }),
+  };
+}
 
 /** The answer, where the step takes it as a value. */
 function refusedOf(

@@ -3,11 +3,12 @@ import { isObject, type Json, type JsonObject } from '@tenon/model';
 import type { CallStep } from '@tenon/pipeline';
 import { idempotencyKey, perform } from './effect.ts';
 import { forwardFact, type Progress, scopeOf } from './interpret.ts';
+import { readListing } from './listing.ts';
 import { lookFix } from './openings.ts';
 import { overWhich } from './over.ts';
 import { staleness } from './staleness.ts';
 import { failed, type StepEnd } from './steps.ts';
-import type { Version } from './tries.ts';
+import type { Effect, Version } from './tries.ts';
 
 /** What a step read last: how often it was tried, and the version that the answer had. */
 export interface Reading {
@@ -33,28 +34,26 @@ export async function callStep(
   const isRead = operation.effect === 'read';
   const place = progress.place + step.id;
   const keyPlace = version === undefined ? place : placeOfVersion(place, from);
-  const end = await perform(
-    ctx,
-    loaded,
-    call,
-    {
-      id: step.id,
-      place,
-      keyPlace,
-      operation,
-      connection: over.connection,
-      // An operation's input is an object by the plan's schema.
-      input: input.value as JsonObject,
-      retry: step.retry,
-      ...(step.probe !== undefined && { probe: step.probe }),
-      ...(step.refusals !== undefined && { refusals: step.refusals }),
-      owner: loaded.plan.owner.team,
-      interruptible: true,
-      ...(step.fresh !== undefined && isRead && { refuse: staleness(progress, step.fresh) }),
-      ...(version !== undefined && { version }),
-    },
-    from,
-  );
+  const effect: Effect = {
+    id: step.id,
+    place,
+    keyPlace,
+    operation,
+    connection: over.connection,
+    // An operation's input is an object by the plan's schema.
+    input: input.value as JsonObject,
+    retry: step.retry,
+    ...(step.probe !== undefined && { probe: step.probe }),
+    ...(step.refusals !== undefined && { refusals: step.refusals }),
+    owner: loaded.plan.owner.team,
+    interruptible: true,
+    ...(step.fresh !== undefined && isRead && { refuse: staleness(progress, step.fresh) }),
+    ...(version !== undefined && { version }),
+  };
+  const end =
+    step.pages === undefined || !isRead
+      ? await perform(ctx, loaded, call, effect, from)
+      : await readListing(ctx, loaded, call, effect, step.pages, from);
   if (end.ok) {
     const { attempts } = end;
     if (isRead)

@@ -1,7 +1,7 @@
 import { type Failure, type Json, sha256 } from '@tenon/model';
 import type { Cancellation, RunContext } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
-import { attemptOnce, type RefusedValue } from './attempt.ts';
+import { attemptOnce, type PageRead, type RefusedValue } from './attempt.ts';
 import { refusedFact } from './effect-facts.ts';
 import { interruptionEnd } from './interruption.ts';
 import { settle } from './settle.ts';
@@ -16,6 +16,8 @@ export type EffectEnd =
       readonly nth?: number;
       /** Of what was read. */
       readonly version?: Version;
+      /** Of one page of a listing. */
+      readonly page?: PageRead;
     }
   | {
       readonly ok: false;
@@ -29,7 +31,7 @@ export type EffectEnd =
     };
 
 type Attempt = Awaited<ReturnType<typeof attemptOnce>>;
-type Unsuccessful = Exclude<Attempt, { readonly outcome: 'succeeded' }>;
+type Unsuccessful = Exclude<Attempt, { readonly outcome: 'succeeded' | 'page' }>;
 /** What ended a wait for good. */
 type Ended = ReturnType<typeof interruptionEnd>;
 
@@ -72,6 +74,7 @@ export async function perform(
     const attempt = await attemptOnce(tries, n);
     // Nearly every attempt ends here, and waits for nothing else.
     if (attempt.outcome === 'succeeded') return succeeded(attempt, n);
+    if (attempt.outcome === 'page') return { ok: true, value: attempt.value, attempts: n, page: attempt };
     const end = await following(tries, n, attempt);
     if (end !== undefined) return end;
   }

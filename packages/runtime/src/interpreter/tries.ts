@@ -44,9 +44,14 @@ export interface Effect {
   readonly refuse?: (answer: Json, nowMs: number) => Failure | undefined;
   /** The version that a write is based on: it applies to that one alone, so at most once, however often it is sent. */
   readonly version?: Version;
+  /** It is one page of a listing, the `nth` that is asked for; `spent`: what the pages before have used up of the budget that all of them share. */
+  readonly page?: { readonly nth: number; readonly spent: Spent };
   /** What the idempotency key is made from in place of `place`, for a write of a later version. */
   readonly keyPlace?: string;
 }
+
+/** Of a budget: attempts that failed, and the time in which they and the pauses after them were. */
+export type Spent = { readonly attempts: number; readonly ms: number };
 
 /** `text`: as it was read, for people. `isEtag`: it goes along as If-Match; else it stands in the body. */
 export interface Version {

@@ -340,6 +340,10 @@ function checkPagination(
     const gap = firstGap(result, pointer);
     if (gap) wrong(key, `the answer of \`${operation.id}\` has no \`${pointer}\``, gap.candidates, gap.name);
   }
+  const { id, items } = pagination;
+  const isListed = id !== undefined && firstGap(result, items) === undefined;
+  const gap = isListed ? firstGap(result, `${items}/0${id}`) : undefined;
+  if (gap) wrong('id', `an item of \`${operation.id}\` has no \`${id}\``, gap.candidates, gap.name);
   return found;
 }
 

@@ -107,6 +107,11 @@ function basisProblems(
       named.at,
       'declare the same `concurrency` for both in the connector, and call both over one connection',
     );
+  if (read.pages)
+    return wrong(
+      `\`${named.value}\` reads all pages of a listing, and each of them has a version of its own`,
+      named.at,
+    );
   if (read.when && read.when.source !== step.when?.source)
     return wrong(`\`${named.value}\` may be skipped, and there is no version then`, named.at);
   if (concurrency === 'etag' || carries(step.with, concurrency.field, named.value)) return [];

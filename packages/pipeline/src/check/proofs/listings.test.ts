@@ -46,6 +46,93 @@ test.each([
   expect(await said(given, condition)).toEqual([]);
 });
 
+describe('a step that reads all pages', () => {
+  const ALL = `, with: { ${REFERENCE} }, pages: { atMost: 20 }`;
+  /** What is said of it, whatever it is. */
+  async function found(given: string, pagination = CURSOR, more: readonly [string, string][] = []) {
+    const { diagnostics, check } = await testWorkspace({
+      [CONNECTOR]: swap(CURSOR, pagination),
+      [PIPELINE]: swaps(
+        [
+          '  - id: approval\n',
+          `  - { id: all, call: shop.findParcels${given} }\n  - { id: known, check: { that: [{ condition: '\${ size(steps.all.items) > 0 }', message: there is none }], otherwise: fail } }\n  - id: approval\n`,
+        ],
+        ...more,
+      ),
+    });
+    return { codes: diagnostics.map(({ code }) => code), diagnostics, plan: check.plans.get('order-placed') };
+  }
+
+  test('is told nothing, and its plan says how many at most', async () => {
+    const { codes, plan } = await found(`, with: { ${REFERENCE} }, pages: { atMost: 5 }`);
+    expect(codes).toEqual([]);
+    expect(plan?.steps.find(({ id }) => id === 'all')).toMatchObject({ pages: { atMost: 5 } });
+  });
+
+  test('says in which shape', async () => {
+    for (const pages of ['all', '{}', '{ atMost: 1 }', '{ atMost: 201 }', '{ atMost: 20, from: 2 }'])
+      expect((await found(`, with: { ${REFERENCE} }, pages: ${pages}`)).codes, pages).not.toEqual([]);
+  });
+
+  test.each([
+    'link, items: /items',
+    'after, in: cursor, id: /id, items: /items',
+    'page, in: cursor, items: /items',
+  ])('begins with the first: %s', async (pagination) => {
+    const { codes, diagnostics } = await found(
+      `, with: { ${REFERENCE}, cursor: x }, pages: { atMost: 20 }`,
+      `pagination: { type: ${pagination} }`,
+    );
+    expect(codes).toContain('pages-from-the-middle');
+    expect(diagnostics.find(({ code }) => code === 'pages-from-the-middle')?.fix).toContain('`cursor`');
+  });
+
+  test('does nothing once for each page', async () => {
+    const { diagnostics } = await testWorkspace({
+      [PIPELINE]: swap('call: shop.createCharge', 'call: shop.createCharge\n    pages: { atMost: 5 }'),
+    });
+    expect(diagnostics).toMatchObject([
+      { code: 'pages-without-pagination', message: expect.stringContaining('changes something') },
+    ]);
+  });
+
+  test('is no base for a write: each page has a version of its own', async () => {
+    const { diagnostics } = await testWorkspace({
+      [CONNECTOR]: swaps(
+        [CURSOR, `concurrency: etag\n    ${CURSOR}`],
+        [
+          'updateOrder: { effect: update, idempotency: { mode: natural } }',
+          'updateOrder: { effect: update, idempotency: { mode: natural }, concurrency: etag }',
+        ],
+      ),
+      [PIPELINE]: swaps([
+        '  - id: approval\n',
+        `  - { id: all, call: shop.findParcels, with: { ${REFERENCE} }, pages: { atMost: 5 } }\n  - { id: noted, call: shop.updateOrder, with: { orderId: '\${ event.orderId }', body: { note: '\${ steps.all.items[0].id }' } }, basedOn: { read: all }, irreversible: { because: it is, forward: { task: look, owner: sales, within: 1d } } }\n  - id: approval\n`,
+      ]),
+    });
+    expect(diagnostics).toContainEqual(
+      expect.objectContaining({
+        code: 'based-on-wrong',
+        message: expect.stringContaining('version of its own'),
+      }),
+    );
+  });
+
+  test('takes time for each, and for each once more where they are counted', async () => {
+    const short: [string, string] = [
+      'limits: { concurrency: 10, deadline: 15m }',
+      'limits: { concurrency: 10, deadline: 2m }',
+    ];
+    const said = async (pagination?: string) =>
+      (await found(ALL, pagination, [short])).diagnostics.find(({ code }) => code === 'deadline-too-short')
+        ?.related?.[0]?.message;
+    expect(await said()).toContain('20 calls for its pages');
+    expect(await said('pagination: { type: page, in: cursor, items: /items }')).toContain(
+      '39 calls for its pages',
+    );
+  });
+});
+
 test('what another step says of its page says nothing of this one', async () => {
   const other = `, with: { ${REFERENCE} } }\n  - { id: more, call: shop.findParcels, with: { ${REFERENCE}, cursor: x }`;
   expect(await said(other, 'steps.more.next == null && size(steps.all.items) > 0')).toHaveLength(1);

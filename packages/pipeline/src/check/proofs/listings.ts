@@ -2,6 +2,7 @@ import { pagingRole } from '@tenon/connector';
 import { references } from '@tenon/expression';
 import { type Diagnostic, fromPointer, toPointer } from '@tenon/model';
 import { diagnostic } from '../../rules.ts';
+import type { CallSpec, PagesSpec } from '../../spec/pipeline-spec.ts';
 import type { Template } from '../../spec/template.ts';
 import type { ResolvedCall } from '../catalog.ts';
 import { inputGap } from '../data/schema-path.ts';
@@ -10,13 +11,14 @@ import type { Checked } from './masters.ts';
 type Pagination = NonNullable<ResolvedCall['declared']['pagination']>;
 
 /**
- * A step makes one request, so of a listing it reads one page. Whoever says which page, or how many items, or looks at
+ * A step makes one request unless it says `pages`, so of a listing it reads one page. Whoever says which page, or how many items, or looks at
  * whether there is a further page, knows that; whoever reads the items and does none of these mostly takes the page for
  * everything.
  */
 export function checkListings({ model, data }: Checked): Diagnostic[] {
   const read = readOfSteps(data);
   return [...model.calls.values()].flatMap(({ step, call }): Diagnostic[] => {
+    if (step.pages) return checkPages(step, step.pages, call);
     const { pagination } = call.declared;
     if (!pagination || saysWhichPage(step.with, call, pagination)) return [];
     const ofItems = placeIn(step.id.value, pagination.items);
@@ -33,6 +35,53 @@ export function checkListings({ model, data }: Checked): Diagnostic[] {
       }),
     ];
   });
+}
+
+/** All pages are read of what has pages, and from the first one on. */
+function checkPages(step: CallSpec, pages: PagesSpec, call: ResolvedCall): Diagnostic[] {
+  const { effect, pagination } = call.declared;
+  const name = step.call.value;
+  const subject = `${step.id.value} ${name}`;
+  if (effect !== 'read' || !pagination)
+    return [
+      diagnostic('pages-without-pagination', {
+        message:
+          effect === 'read'
+            ? `\`${name}\` answers in one piece: its connector declares no \`pagination\``
+            : `\`${name}\` changes something, and is not done once for each page`,
+        at: pages.at,
+        subject,
+        ...(effect === 'read' && {
+          fix: `say in connectors/${call.manifest.name}/connector.yaml how \`${call.plan.operation}\` pages (\`pagination\`), or leave \`pages\` out`,
+        }),
+      }),
+    ];
+  const position = positionGiven(step.with, call, pagination);
+  if (position === undefined) return [];
+  return [
+    diagnostic('pages-from-the-middle', {
+      message: `\`${position}\` says where \`${step.id.value}\` begins, so the pages before it would not be read`,
+      at: pages.at,
+      subject,
+      fix: `leave \`${position}\` out of \`with\`: each page is asked for by its position; or leave \`pages\` out, and read the one that is named`,
+    }),
+  ];
+}
+
+/** What `with` calls the position at which to begin, where it says one. */
+function positionGiven(
+  given: Template | undefined,
+  call: ResolvedCall,
+  pagination: Pagination,
+): string | undefined {
+  if (given?.kind !== 'object') return undefined;
+  const named = pagination.type === 'link' ? undefined : pagination.in;
+  if (named?.startsWith('/')) return isGiven(given, fromPointer(named)) ? asWritten(named) : undefined;
+  return given.entries.find(({ name: key }) => {
+    const name = parametersOf(call).find((one) => one.key === key)?.name;
+    const role = name === undefined ? undefined : pagingRole(name);
+    return named === undefined ? role !== undefined && role !== 'limit' : name === named;
+  })?.name;
 }
 
 /** What is read of the results of steps, as pointers that begin with a step's id. */
@@ -107,14 +156,14 @@ function fixFor(step: string, call: ResolvedCall, pagination: Pagination): strin
   const [sign] = signsOf(pagination).map((one) => ['steps', step, ...fromPointer(one)].join('.'));
   const limit = lengthOf(call, pagination);
   const ways = [
+    'read all of them (`pages: { atMost: <pages> }`)',
     ...(limit === undefined ? [] : [`say how many are wanted (\`${limit}\`)`]),
     ...(pagination.type === 'link' ? [] : [`pass the page’s position (\`${asWritten(pagination.in)}\`)`]),
     ...(sign === undefined ? [] : [`hold in a \`check\` that there is no further page (\`${sign}\`)`]),
   ];
-  const together = ways.length === 0 ? '' : `${ways.join(', or ')}; `;
   const however =
-    'for every item, however many there are, a poll starts a run for each, or a reconciliation goes through them';
-  return `${together}${however}; where one page is sure to hold everything, say why on the line above: \`# tenon: allow listing-read-in-part because <reason>\``;
+    'where there may be any number of items, a poll starts a run for each, or a reconciliation goes through them';
+  return `${ways.join(', or ')}; ${however}; where one page is sure to hold everything, say why on the line above: \`# tenon: allow listing-read-in-part because <reason>\``;
 }
 
 /** What the length of a page is called, as a step writes it. */

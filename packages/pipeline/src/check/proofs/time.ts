@@ -1,3 +1,4 @@
+import { pagesMayMove } from '@tenon/connector';
 import { type Diagnostic, formatDuration, type Location } from '@tenon/model';
 import { diagnostic } from '../../rules.ts';
 import { allSteps, type CallSpec, type ForEachSpec, type StepSpec } from '../../spec/pipeline-spec.ts';
@@ -48,7 +49,9 @@ export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = m
     if (step.kind === 'call') {
       const call = model.calls.get(step)?.call;
       if (!call) continue;
-      const ms = worstCaseMs(retryPlan(step.retry, call.plan), call.plan.timeoutMs, settlingMs(model, call));
+      const ms =
+        worstCaseMs(retryPlan(step.retry, call.plan), call.plan.timeoutMs, settlingMs(model, call)) +
+        furtherPages(step, call) * call.plan.timeoutMs;
       totalMs += ms;
       if (!longest || ms > longest.ms) longest = { step, ms };
     }
@@ -155,6 +158,12 @@ const WITHOUT_WORK: Readonly<Partial<Record<StepSpec['kind'], string>>> = {
   emit: 'is stored with the run: it takes no time; sending is the connector’s, with its own timeout',
 };
 
+/** Calls for pages after the first: where pages may move, each but the last is read once more. All share one budget. */
+function furtherPages({ pages }: CallSpec, { declared: { pagination } }: ResolvedCall): number {
+  if (!pages?.atMost || !pagination) return 0;
+  return (pages.atMost.value - 1) * (pagesMayMove(pagination) ? 2 : 1);
+}
+
 /** A lost answer of an effect that cannot be repeated is settled first: a while to settle, then a read. */
 function settlingMs(model: PipelineModel, { manifest, declared }: ResolvedCall): number {
   const { probe, idempotency } = declared;
@@ -215,5 +224,7 @@ export function checkTime(model: PipelineModel): Diagnostic[] {
 function describe(model: PipelineModel, step: CallSpec): string {
   const call = model.calls.get(step)?.call;
   if (!call) return step.call.value;
-  return `${describeRetry(retryPlan(step.retry, call.plan))}, ${formatDuration(call.plan.timeoutMs)} each`;
+  const pages = furtherPages(step, call);
+  const calls = pages === 0 ? '' : `${1 + pages} calls for its pages, and `;
+  return `${calls}${describeRetry(retryPlan(step.retry, call.plan))}, ${formatDuration(call.plan.timeoutMs)} each`;
 }

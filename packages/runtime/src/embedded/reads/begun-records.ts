@@ -9,7 +9,15 @@ import type { Decision } from '../../interpreter/several-approvals.ts';
 import type { RunState, StepRecord } from '../../runtime.ts';
 import { redacted } from '../file/redact.ts';
 import type { RunRow } from '../file/run-row.ts';
-import { AT_STEPS, attemptsOf, isGivenUp, refusedBy, settledBy, stateOf } from '../work/call-attempts.ts';
+import {
+  AT_STEPS,
+  attemptsOf,
+  isGivenUp,
+  listedBy,
+  refusedBy,
+  settledBy,
+  stateOf,
+} from '../work/call-attempts.ts';
 import {
   compensations,
   keyPlace,
@@ -41,10 +49,14 @@ export function recordOf(
     return { id: place, state, attempts: last.filter((key) => /#\d+$/.test(key)).length || 1 };
   }
 
-  const { count, last, begun, attempts } = attemptsOf(id, rows);
+  const made = attemptsOf(id, rows);
+  const { count, begun, attempts } = made;
   const byHand = doneByHandAt(id, rows);
   if (count === 0 && !begun && !rows.has(`${id}#1^1`) && byHand === undefined) return undefined;
   const operation = plan.operations[step.operation];
+  const listed =
+    step.pages === undefined ? undefined : listedBy(id, count, rows, operation?.pagination?.items ?? '');
+  const last = listed ?? made.last;
   const settled = settledBy(id, count, rows);
   const done = byHand?.result ?? (last?.outcome === 'succeeded' ? last.value : settled);
   const isOfVersion = step.basedOn !== undefined;

@@ -1,4 +1,5 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
+import { LISTED, type Listed, wholeListing } from '../../interpreter/listing.ts';
 import type { RunState, StepRecord } from '../../runtime.ts';
 import type { RunRow } from '../file/run-row.ts';
 import type { StepRows } from './step-rows.ts';
@@ -6,7 +7,7 @@ import type { StepRows } from './step-rows.ts';
 type NeverSent = 'held' | 'postponed' | 'stopped';
 
 interface AttemptValue {
-  readonly outcome: 'succeeded' | 'refused' | 'retryable' | 'failed' | 'unknown' | NeverSent;
+  readonly outcome: 'succeeded' | 'page' | 'refused' | 'retryable' | 'failed' | 'unknown' | NeverSent;
   readonly value?: Json;
   readonly failure?: Failure;
   /** Of an answer that says no, which the step takes as a value where nothing happened. */
@@ -31,6 +32,21 @@ export function attemptsOf(id: string, rows: StepRows): Attempts {
 }
 
 const NEVER_SENT: ReadonlySet<string> = new Set(['held', 'postponed', 'stopped'] satisfies NeverSent[]);
+
+/** What came of all pages of a listing, where attempt `n`, the last, ended it. `itemsPointer`: where the list is in an answer. */
+export function listedBy(
+  id: string,
+  n: number,
+  rows: StepRows,
+  itemsPointer: string,
+): AttemptValue | undefined {
+  const row = rows.get(`${id}#${n}${LISTED}`);
+  if (row === undefined) return undefined;
+  const listed: Listed = JSON.parse(row);
+  if (listed.outcome !== 'succeeded') return listed;
+  const bodyOf = (attempt: number): Json => JSON.parse(rows.get(`${id}#${attempt}`)!).value;
+  return { outcome: 'succeeded', value: wholeListing(listed, itemsPointer, bodyOf) };
+}
 
 /** The result that a probe found or a person confirmed for attempt `n`. */
 export function settledBy(id: string, n: number, rows: StepRows): Json | undefined {

@@ -5,5 +5,5 @@ export { type CountingServer, countingServer } from './counting-server.ts';
 export { ENTRIES_PER_ROW, fillLedger } from './fill-ledger.ts';
 export { type KillReport, killUnderLoad } from './kill-harness.ts';
 export { plainTransport } from './plain-transport.ts';
-export { call, childPlan, planFor, probe, retry, run, step, undoable } from './plan.ts';
+export { call, childPlan, literal, planFor, probe, retry, run, step, undoable } from './plan.ts';
 export { type Simulation, simulate } from './simulation/simulate.ts';

@@ -149,7 +149,7 @@ export class Calls {
     return this.#faults.find(({ step, purpose, calls }) => {
       if (step !== call.step || purpose !== call.purpose) return false;
       const nth = this.seen.filter((one) => one.step === step && one.purpose === purpose).length;
-      return calls === 'all' || nth <= (calls === 'first' ? 1 : 2);
+      return calls === 'all' || nth === (calls === 'first' ? 1 : 2);
     });
   }
 }

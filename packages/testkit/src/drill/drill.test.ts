@@ -9,6 +9,18 @@ const TICKETING = 'connectors/ticketing/connector.yaml';
 const source = await reference();
 const upgraded = source.plan('subscription-upgraded');
 
+const event = {
+  id: 'evt_1',
+  accountId: 'acc_1',
+  subscriptionId: 'sub_1',
+  customerId: 'cus_1',
+  plan: 'team',
+  seats: 3,
+  email: 'ap@northwind.example',
+  version: 1,
+  occurredAt: '2026-11-02T10:15:04Z',
+};
+
 const codesOf = async (
   edits: Parameters<typeof reference>[0],
   options: Parameters<typeof drill>[2],
@@ -382,19 +394,41 @@ describe('a drill of a pipeline for several accounts', () => {
   });
 });
 
-describe('what a drill begins with', () => {
-  const event = {
-    id: 'evt_1',
-    accountId: 'acc_1',
-    subscriptionId: 'sub_1',
-    customerId: 'cus_1',
-    plan: 'team',
-    seats: 3,
-    email: 'ap@northwind.example',
-    version: 1,
-    occurredAt: '2026-11-02T10:15:04Z',
-  };
+describe('a step that reads all pages', () => {
+  it('is struck at its second page too', async () => {
+    const step = `  - id: billed
+    call: billing.listInvoices
+    with: { customer: '\${ event.customerId }', limit: 2 }
+    pages: { atMost: 4 }
+  - id: known
+    check: { that: [{ condition: '\${ size(steps.billed.items) == 5 }', message: not all of them }], otherwise: fail }
+`;
+    const withStep = swap('steps:\n', `steps:\n${step}`);
+    const withTime = swap('slo: { objective: 0.99, within: 5m }', 'slo: { objective: 0.99, within: 10m }');
+    const paged = await reference({ [PIPELINE]: (text) => withTime(withStep(text)) });
+    const plan = paged.plan('subscription-upgraded');
+    const invoices = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id: `inv_${id}`, customer: 'cus_1' }));
+    const rows = {
+      billing: { subscriptions: [{ id: 'sub_1', customer: 'cus_1', status: 'active' }], invoices },
+    };
+    const start = readStart({ event, rows }, plan, paged);
+    if (typeof start === 'string') throw new Error(start);
+    const { trials } = await drill(paged, plan, { only: 'billed: the system', start });
+    const further = trials.filter(({ schedule: { name } }) => name.endsWith('at its second page'));
+    expect(
+      Object.fromEntries(further.map(({ schedule, end }) => [schedule.faults?.[0]?.fault, end.as])),
+    ).toEqual({
+      unavailable: 'succeeded',
+      tooMany: 'succeeded',
+      silentBefore: 'succeeded',
+      // Its position may have been forgotten, so it begins anew.
+      refused: 'succeeded',
+      garbled: 'parked',
+    });
+  });
+});
 
+describe('what a drill begins with', () => {
   it('may be given, and stays as it is', async () => {
     const rows = { billing: { subscriptions: [{ id: 'sub_1', customer: 'cus_1', status: 'active' }] } };
     const start = readStart({ event, rows }, upgraded, source);

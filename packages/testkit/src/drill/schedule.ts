@@ -3,12 +3,12 @@ import type { CallFault } from './faults.ts';
 /** What a call is for. */
 export type CallPurpose = 'effect' | 'read' | 'probe' | 'compensation';
 
-/** Which of a run's calls: the first of their kind, the first two, or all of them. */
+/** Which of a run's calls: the first of their kind, the second (of a read of all pages: its second page), or all of them. */
 export interface FaultPlace {
   /** Place of the step, without `compensate:`. */
   readonly step: string;
   readonly purpose: CallPurpose;
-  readonly calls: 'first' | 'firstTwo' | 'all';
+  readonly calls: 'first' | 'second' | 'all';
   readonly fault: CallFault;
 }
 

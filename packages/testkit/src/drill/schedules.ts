@@ -40,6 +40,7 @@ export function schedulesOf(base: Outcome, isManual: boolean): readonly Schedule
   const calls = firstOfEach(base.calls);
   return [
     ...calls.flatMap((call) => faultsOf(call)),
+    ...calls.filter((call) => isPaged(call, base)).flatMap((call) => furtherPageFaults(call)),
     ...crashesIn(base, 'the process dies', {}),
     ...peopleIn(base),
     // What a person starts has a delivery id of its own each time.
@@ -88,6 +89,16 @@ function faultsOf(call: SeenCall): readonly Schedule[] {
   ];
 }
 
+/** Where nothing goes wrong, a read is made more than once by a step that reads all pages alone. */
+function isPaged({ step, purpose }: SeenCall, { calls }: Outcome): boolean {
+  return purpose === 'read' && calls.filter((one) => one.step === step && one.purpose === purpose).length > 1;
+}
+
+/** What was read before it is not read again, but where its position is refused. */
+function furtherPageFaults(call: SeenCall): readonly Schedule[] {
+  return [...ONCE_IN_READS, 'refused' as const].map((fault) => faultSchedule(call, fault, 'second'));
+}
+
 /** As a step is undone in a run that goes as `schedule` says, that fails in each way. */
 export function undoingFaults(step: string, schedule: Schedule): readonly Schedule[] {
   const undoing = (fault: CallFault, calls: 'first' | 'all'): Schedule => ({
@@ -111,7 +122,7 @@ function faultSchedule({ step, purpose }: SeenCall, fault: CallFault, calls: Fau
 }
 
 function often(calls: FaultPlace['calls']): string {
-  return calls === 'all' ? ', each time' : '';
+  return { first: '', second: ', at its second page', all: ', each time' }[calls];
 }
 
 function crashesIn(

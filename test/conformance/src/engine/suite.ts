@@ -1,5 +1,15 @@
 import type { PlanStep } from '@tenon/pipeline';
-import { call, childPlan, failure, planFor, retry, run, step, undoable } from '@tenon/runtime/testing';
+import {
+  call,
+  childPlan,
+  failure,
+  literal,
+  planFor,
+  retry,
+  run,
+  step,
+  undoable,
+} from '@tenon/runtime/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { connectionCases } from './connection-cases.ts';
 import { headerCases } from './header-cases.ts';
@@ -42,6 +52,26 @@ function suite(storage: () => EngineStorage): void {
 
   headerCases(open);
   connectionCases(open);
+
+  test('a listing goes on at the page that was asked for, whenever the process is killed', async () => {
+    const all = call('all', 'acme.list', { with: literal({}), pages: { atMost: 5 } });
+    const seen = { object: { seen: { expression: 'steps.all.made.map(one, one.thing)' } } };
+    let moments = 1;
+    for (let killAt = 0; killAt <= moments; killAt++) {
+      if (killAt > 0) await world.close();
+      await open({ steps: [all, call('told', 'acme.put', { with: seen })] });
+      for (let n = 1; n <= 9; n++) world.target.effects.set(`k${n}`, [n]);
+      if (killAt > 0) world.killAt = killAt;
+      const runId = await world.order({ id: 'a' });
+      await world.pass(60_000);
+      if (killAt === 0) moments = world.seen;
+      expect(world.state(runId), `killed at ${killAt}`).toBe('succeeded');
+      expect(world.target.inputs('put').at(-1)).toEqual({ seen: [1, 2, 3, 4, 5, 6, 7, 8, 9] });
+      // One page more at most than there are: the one that was under way.
+      expect(world.target.count('list')).toBeLessThanOrEqual(killAt === 0 ? 3 : 4);
+    }
+    expect(moments).toBeGreaterThan(8);
+  });
 
   describe('start by key', () => {
     test('a business key starts one run, whoever says it how often', async () => {

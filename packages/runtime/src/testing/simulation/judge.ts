@@ -9,6 +9,7 @@ import { judgeDeadlines } from './judge-deadlines.ts';
 import { judgeEntries } from './judge-ledger.ts';
 import { judgeLists } from './judge-lists.ts';
 import { judgeOrder, judgeVersions } from './judge-order.ts';
+import { judgePages } from './judge-pages.ts';
 import { judgeRereads } from './judge-rereads.ts';
 import { judgeRun } from './judge-run.ts';
 import { judgePauses, judgeRetries, judgeWaits } from './judge-time.ts';
@@ -27,6 +28,7 @@ export function judge(history: History): readonly string[] {
     ...runs.flatMap((run) => judgeRun(history, run)),
     ...history.orders.flatMap((run) => judgeLists(history, run)),
     ...history.orders.flatMap((run) => judgeRereads(history, run)),
+    ...runs.flatMap((run) => judgePages(history, run)),
     ...judgeVersions(history),
     ...judgeOrder(history),
     ...judgeWaits(history),

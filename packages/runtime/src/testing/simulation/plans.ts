@@ -3,6 +3,7 @@ import type { Plan, PlanStep } from '@tenon/pipeline';
 import {
   amend,
   call,
+  literal,
   planFor,
   probe,
   probeOfList,
@@ -416,10 +417,20 @@ export function nextVersion(
   return planFor({ ...plan, version: version + 1, identity });
 }
 
+/** A read: of one thing, or, by its name, of all that was made, page by page; what is made meanwhile comes behind it. */
+function read(id: string): PlanStep {
+  if (/[1a]$/.test(id)) return call(id, 'acme.list', { with: literal({}), pages: { atMost: PAGES_MAX } });
+  if (/[2l]$/.test(id)) return call(id, 'acme.browse', { with: literal({}), pages: { atMost: PAGES_MAX } });
+  return call(id, 'acme.get');
+}
+
+/** More than a seed ever makes. */
+const PAGES_MAX = 200;
+
 /** `items`: names of the lists' items around it. */
 function randomStep(random: Random, id: string, depth: number, items: readonly string[] = []): PlanStep {
   const kinds: (() => PlanStep)[] = [
-    () => call(id, 'acme.get'),
+    () => read(id),
     () => undoable(id),
     () => undoable(id),
     () => undoable(id, 'acme.createBlind', { probe: pick(random, [probe, probeOfPages]) }),

@@ -19,7 +19,7 @@ export const expressionRules = {
   'field-may-be-absent': {
     severity: 'error',
     title: 'a field is read that the contract does not require',
-    why: 'Reading a field that is not there stops the run. The contract allows it to be left out, so one day it will be.',
+    why: 'Reading a field that is not there stops the run. The contract allows it to be left out, or its step may be skipped, so one day it will not be there.',
     fix: 'guard it with `has(…)`, read it as an optional with `.?`, or give `default(field, value)`',
     example: {
       bad: 'coupon: ${ event.coupon }',
@@ -29,7 +29,7 @@ export const expressionRules = {
   'value-may-be-null': {
     severity: 'error',
     title: 'a value that may be null is used as if it never were',
-    why: 'The contract allows null here. Null has no fields, no size and no place in a calculation or in text.',
+    why: 'The contract allows null here, or the step may end without a value, as a wait with `onExpiry: continue` does. Null has no fields, no size and no place in a calculation or in text.',
     fix: 'compare it with null first, or give `default(field, value)`',
     example: {
       bad: 'name: Hello ${ event.nickname }',

@@ -99,6 +99,14 @@ describe('add contract', () => {
     expect(await readdir(join(folder, 'pipelines'))).toEqual(['order-paid.pipeline.yaml']);
   });
 
+  it('says which operations there are where a pipeline is to call another', async () => {
+    await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true, force: true });
+    const calling = (call: string) =>
+      runIn('add', 'pipeline', 'again', '--on', 'shop.orderPaid', '--call', call);
+    expect((await calling('shop.getorder')).said).toMatch(/shop\.getorder; shop has: .*getOrder/);
+    expect((await calling('shp.getOrder')).said).toContain('shp.getOrder; there are the connectors: shop');
+  });
+
   it('says where a document is that was named from outside of the folder of --in', async () => {
     await mkdir(join(folder, 'inner'));
     await writeFile(join(folder, 'inner', 'tenon.config.yaml'), CONFIG);

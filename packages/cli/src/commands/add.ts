@@ -335,9 +335,17 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   const calls = args.texts('call').map((call) => {
     const [connector, operationName] = splitAtDot(call);
     const manifest = workspace.connectors.get(connector);
-    const operation = manifest && workspace.contracts.get(manifest.contract)?.operations.get(operationName);
-    if (!manifest || !operation)
-      throw new UsageError('argument-unknown', `no connector of the workspace has the operation ${call}`);
+    const operations = manifest && workspace.contracts.get(manifest.contract)?.operations;
+    const operation = operations?.get(operationName);
+    if (!manifest || !operation) {
+      const known = operations
+        ? `${connector} has: ${[...operations.keys()].join(', ')}`
+        : `there are the connectors: ${[...workspace.connectors.keys()].join(', ') || 'none'}`;
+      throw new UsageError(
+        'argument-unknown',
+        `no connector of the workspace has the operation ${call}; ${known}`,
+      );
+    }
     return { call, operation, manifest };
   });
   const { owner, backup } = ownersFor(args, workspace, [calls[0]?.manifest.owner, contract.policy?.steward]);

@@ -46,6 +46,13 @@ describe('test connector', () => {
     expect(out).toMatch(/✗ 106 .*\n {6}no `health` is declared\n {4}why {2}.*\n {4}fix {2}/);
   });
 
+  it('names the file of a finding, of the connector or of its contract', async () => {
+    const policy = join(folder, 'contracts/shop/contract.yaml');
+    await writeFile(policy, (await readFile(policy, 'utf8')).replace(/^steward:.*$/m, 'steward: nobody'));
+    const { out } = await run('shop', '--only', '101');
+    expect(out).toMatch(/unknown-team: `nobody` .* \(contracts\/shop\/contract\.yaml:\d+:\d+\)\n/);
+  });
+
   it('runs no check with fixtures that cannot be used, and shows where', async () => {
     const fixtures = 'connectors/shop/fixtures/conformance.yaml';
     await mkdir(join(folder, 'connectors/shop/fixtures'));

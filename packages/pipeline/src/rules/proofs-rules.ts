@@ -300,10 +300,10 @@ export const proofsRules = {
     severity: 'error',
     title: 'classed data reaches a place that is not cleared for it',
     why: 'The receiver neither redacts nor deletes what it does not know to be classed.',
-    fix: 'class the receiving field, send another value, or declassify it with a reason',
+    fix: 'class the receiving field in its `contract.yaml`, under `classes`, send another value, or declassify it with a reason',
     example: {
       bad: 'body: Call ${ event.email }',
-      good: 'requester: ${ event.email }   # classed personal in its contract',
+      good: 'requester: ${ event.email }   # /components/schemas/Ticket/properties/requester: personal',
     },
   },
   'data-leaves-region': {

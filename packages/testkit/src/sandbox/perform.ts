@@ -224,15 +224,27 @@ function keptByServer(row: Row, world: World, collection: Collection): JsonObjec
 
 function withRow(handle: (found: { request: ValidRequest; row: Row; world: World }) => Performed): Handler {
   return (request, scope, world) => {
-    const { role, path } = request;
+    const { role, operation, path } = request;
     const id = path[role.item ?? ''] ?? '';
     const row =
       world.store.find(role.collection, scope, id) ??
-      (world.imagine ? insert(role, scope, {}, world, 'full', id) : undefined);
+      (world.imagine ? insert(role, scope, fitFor(operation), world, 'full', id) : undefined);
     if (row === undefined)
       return refused(404, 'not_found', `no ${singular(role.collection.name)} has this id`);
     return handle({ request, row, world });
   };
+}
+
+/** What a row must hold for this operation to be taken: of several values, the first. */
+function fitFor(operation: HttpOperation): JsonObject {
+  return Object.fromEntries(
+    Object.entries(hintsOf(operation).requires).flatMap(([name, allowed]) =>
+      [allowed]
+        .flat()
+        .slice(0, 1)
+        .map((value) => [name, value]),
+    ),
+  );
 }
 
 function change(request: ValidRequest, row: Row, world: World, given: JsonObject): Performed {

@@ -183,6 +183,13 @@ describe('resources', () => {
     expect((await ask('GET', '/customers/someone/notes')).status).toBe(200);
   });
 
+  it('imagines what an action asks for in a state in which it may be done', async () => {
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const { ask } = await openShop(finished, { imagine: true, seed });
+      expect((await ask('POST', '/orders/42/void')).json.order?.status, `seed ${seed}`).toBe('void');
+    }
+  });
+
   it('names the resources it has when initial data names another', async () => {
     await expect(openShop(finished, { data: { clients: [] } })).rejects.toThrow(
       /no resource "clients"; it has .*customers/,

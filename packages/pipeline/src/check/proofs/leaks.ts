@@ -11,6 +11,7 @@ import { classesAt } from '../data/classes.ts';
 import { unheldParts } from '../data/flows.ts';
 import { listRead } from '../data/list-read.ts';
 import { inputSource, refusalSource, resultSource } from '../data/payloads.ts';
+import { originsAt } from '../data/pointers.ts';
 import type { UsageTarget } from '../data/scope.ts';
 import { calledOver } from './called-over.ts';
 import type { Checked } from './masters.ts';
@@ -47,8 +48,8 @@ interface Sink {
   cleared(path: string): ReadonlySet<DataClass>;
   /** Is what belongs to a region kept in it there? */
   keeps(residency: string, path: string): boolean;
-  /** Where a class is given to a field. */
-  readonly place: string;
+  /** Where, and how, a class is given to the field at a pointer. */
+  place(wanted: DataClass, path: string): string;
   readonly region: string;
 }
 
@@ -184,7 +185,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
             message: `${flow.class} data (${flow.from}) goes to ${where}, which is not cleared for it`,
             at: flow.at,
             subject,
-            fix: `class the field \`${flow.class}\` ${sink.place} if it may hold such data, send another value, or write \`declassify(…, '<reason>')\``,
+            fix: `class the field \`${flow.class}\` ${sink.place(flow.class, path)} if it may hold such data, send another value, or write \`declassify(…, '<reason>')\``,
           }),
         );
       else if (flow.class === 'personal' && flow.residency !== undefined && !sink.keeps(flow.residency, path))
@@ -330,7 +331,11 @@ function contractSink(
     name,
     cleared: (path) => classesAt(contract, schema, path, 'within'),
     keeps: (wanted) => region === undefined || region === wanted,
-    place: `in contracts/${contract.name}/contract.yaml`,
+    place: (wanted, path) => {
+      const [origin] = originsAt(contract, schema, path);
+      const entry = origin === undefined ? '' : ` (\`classes: { '${origin}': ${wanted} }\`)`;
+      return `in contracts/${contract.name}/contract.yaml${entry}`;
+    },
     region: `in region ${region}`,
   };
 }
@@ -344,7 +349,7 @@ function pipelineSink(name: string, schema: Json | undefined): Sink {
     name,
     cleared: (path) => new Set(at(path).map((one) => one.class)),
     keeps: (wanted, path) => at(path).some(({ residency }) => residency === wanted),
-    place: 'with `x-tenon-class`',
+    place: () => 'with `x-tenon-class`',
     region: 'which does not say by `x-tenon-residency` that it stays there',
   };
 }

@@ -98,6 +98,17 @@ const referredCustomer = {
 };
 const sentTo = (expression: string) => swap("to: '${ event.customer.name }'", `to: "\${ ${expression} }"`);
 
+test('a receiving field is named as `classes` would have it', async () => {
+  const { diagnostics } = await testWorkspace({
+    ...referredCustomer,
+    [PIPELINE]: sentTo("default(event.customer.email, '-')"),
+  });
+  const [leak] = diagnostics.filter(({ code }) => code === 'data-not-cleared');
+  expect(leak?.fix).toMatch(
+    /^class the field `personal` in contracts\/shop\/contract\.yaml \(`classes: \{ '\/[^']*\/to': personal \}`\) if /,
+  );
+});
+
 test('classed data is followed however often its type comes back to itself, and by patterns of names', async () => {
   const leaks = (expression: string) =>
     messages({ ...referredCustomer, [PIPELINE]: sentTo(expression) }, 'data-not-cleared');

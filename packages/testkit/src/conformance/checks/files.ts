@@ -21,8 +21,8 @@ export const fileChecks: readonly Check[] = [
       return {
         looked: `${Object.keys(bench.subject.manifest.operations).length} operations`,
         problems: errors.map(
-          ({ code, message, range }) =>
-            `${code}: ${message}${range ? ` (${range.start.line}:${range.start.column})` : ''}`,
+          ({ code, message, file, range }) =>
+            `${code}: ${message} (${file}${range ? `:${range.start.line}:${range.start.column}` : ''})`,
         ),
       };
     },

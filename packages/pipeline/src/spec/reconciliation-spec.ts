@@ -67,7 +67,7 @@ export interface RepairSpec {
 
 /**
  * Reads a reconciliation. It comes as a pipeline's spec without steps: those that stand for its reads are put in when
- * its names are known (`check/reconciliation-steps.ts`), so that all that is checked of pipelines is of these.
+ * its names are known (`check/proofs/reconciliation-steps.ts`), so that all that is checked of pipelines is of these.
  */
 export function readReconciliation(document: SpecDocument): {
   readonly spec?: PipelineSpec;

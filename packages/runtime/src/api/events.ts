@@ -11,8 +11,9 @@ export interface IncomingEvent {
   readonly deliveryId: string;
   /**
    * Where it came from: the name of the connection, alone or with a `/` and the place there behind it. Pipelines read that name as
-   * `connection`; a source with a `:` in it is no connection. `manual:`, `pipeline:` and `quarantine:` begin the sources of what began here, and
-   * are refused (`EVENT_SOURCE_RESERVED`): who started a run cannot be said from outside.
+   * `connection`; a source with a `:` in it is no connection. `manual:`, `pipeline:` and `quarantine:` begin the sources of what began here (and
+   * `manual:` the place, of what a drill brings in as over a connection), and are refused (`EVENT_SOURCE_RESERVED`): who started a run cannot be said
+   * from outside.
    */
   readonly source: string;
   readonly traceparent?: string;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { DrillResult, LiveDrillRequest } from '../runtime.ts';
 import { SwitchBoard } from '../switches.ts';
 import { type Bench, openBench, refused } from '../testing/bench.ts';
-import { call, planFor, undoable } from '../testing/plan.ts';
+import { call, planFor, step, undoable } from '../testing/plan.ts';
 
 const DAY_MS = 86_400_000;
 const PLAN = planFor({
@@ -214,7 +214,59 @@ describe('a drill that does not come to its end', () => {
     expect(resultOf(id).findings).toContain(
       'somebody replaced or lifted the switch of the drill while it was held',
     );
-    expect(resultOf(id).verdict).not.toBe('passed');
+    // What he holds back is no fault of the drill's switch.
+    expect(resultOf(id).verdict).toBe('inconclusive');
+  });
+
+  test('takes no kill away that somebody throws as it begins', async () => {
+    const begun = begin();
+    const scope = { pipeline: 'orders' };
+    const thrown = bench.runtime.setSwitch(
+      { kind: 'kill', scope, sparesCompensation: false },
+      'ben',
+      'it is real',
+    );
+    const id = await begun;
+    expect(await thrown).toMatchObject({ ok: true });
+    await bench.pass(120_000);
+    expect(bench.runtime.switches()).toMatchObject([{ id: 'kill/pipeline/orders', actor: 'ben' }]);
+    expect(resultOf(id)).toMatchObject({
+      verdict: 'inconclusive',
+      findings: [expect.stringContaining('kill/pipeline/orders is in force')],
+    });
+  });
+});
+
+describe('whoever brings in the event of a drill', () => {
+  const consent = step('approve', 'consent', {
+    by: 'finance',
+    withinMs: DAY_MS,
+    onExpiry: 'reject',
+    show: { literal: null },
+    except: { requester: true },
+  });
+
+  test.each([undefined, 'acme'])(
+    'is the requester of what it starts, said to come over %s',
+    async (connection) => {
+      await bench.close();
+      bench = await openBench(planFor({ steps: [consent, call('put', 'acme.put')] }));
+      await begin({ trial: { payload: { id: 'test' }, ...(connection !== undefined && { connection }) } });
+      await bench.pass(120_000);
+      expect(bench.runtime.approvals()).toMatchObject([{ stepId: 'consent', except: ['ana'] }]);
+    },
+  );
+
+  test('says no other connection than there is, nor that somebody else has brought it in', async () => {
+    for (const connection of ['acmee', 'manual:ben']) {
+      const begun = await bench.runtime.beginDrill(
+        { kind: 'killSwitch', pipeline: 'orders', trial: { payload: { id: 'test' }, connection } },
+        'ana',
+        'ticket 1',
+      );
+      expect(begun).toMatchObject({ ok: false, code: 'DRILL_SUBJECT_UNKNOWN' });
+    }
+    expect(bench.runtime.switches()).toEqual([]);
   });
 });
 

@@ -118,6 +118,34 @@ describe('a flag', () => {
   });
 });
 
+test('a flag that somebody sets as the drill begins is not replaced, nor taken away', async () => {
+  const begun = bench.runtime.beginDrill(
+    { kind: 'flag', pipeline: 'orders', trial: { payload: { id: 'test' } } },
+    'ana',
+    'ticket 1',
+  );
+  const set = bench.runtime.setSwitch(
+    {
+      kind: 'flag',
+      pipeline: 'orders',
+      keys: ['a'],
+      events: [],
+      share: 0,
+      expiresAtMs: bench.clock.now() + 3_600_000,
+    },
+    'ben',
+    'for one alone',
+  );
+  expect([(await begun).ok, (await set).ok]).toEqual([true, true]);
+  await bench.pass(1_000);
+  expect(bench.runtime.switches()).toMatchObject([{ id: 'flag/orders', actor: 'ben', keys: ['a'] }]);
+  expect(bench.runtime.drills().results[0]).toMatchObject({
+    kind: 'flag',
+    verdict: 'inconclusive',
+    findings: [expect.stringContaining('flag/orders is in force')],
+  });
+});
+
 describe('a replay', () => {
   const drill = (apply = false) =>
     ({ kind: 'replay', pipeline: 'orders', fromMs: 0, toMs: bench.clock.now(), apply }) as const;

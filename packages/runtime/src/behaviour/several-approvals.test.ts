@@ -296,7 +296,7 @@ describe('not everybody may approve:', () => {
     for (const one of asked) expect(one).not.toHaveProperty('except');
   });
 
-  test.each(['manual:ana', 'pipeline:by-hand', 'quarantine:manual:ana'])(
+  test.each(['manual:ana', 'shop/manual:ana', 'pipeline:by-hand', 'quarantine:manual:ana'])(
     'nobody outside can say that an event is from %s',
     async (source) => {
       bench = await openBench(planFor({ steps: [approve('consent', { except: { requester: true } })] }));

@@ -14,8 +14,8 @@ const EXPIRES_AFTER_MS = 3_600_000;
 /** Why it cannot be held now. */
 export function whyNoFlagDrill(engine: EmbeddedEngine, request: Request, actor: string): string | undefined {
   const { pipeline } = request;
-  const flag = engine.board.get(`flag/${pipeline}`);
-  if (flag !== undefined) return `${flag.id} is in force, and the drill would replace it: lift it first`;
+  const inForce = flagInForce(engine, request);
+  if (inForce !== undefined) return inForce;
   const draft = draftOf(engine, request, actor);
   if (typeof draft === 'string') return draft;
   const known = engine.rows.names.forms('key', draft.key);
@@ -26,6 +26,11 @@ export function whyNoFlagDrill(engine: EmbeddedEngine, request: Request, actor: 
   return isKnown
     ? 'its business key is known already, so the event would start nothing: give it one of its own'
     : undefined;
+}
+
+function flagInForce({ board }: EmbeddedEngine, { pipeline }: Request): string | undefined {
+  const flag = board.get(`flag/${pipeline}`);
+  return flag && `${flag.id} is in force, and the drill would replace it: lift it first`;
 }
 
 /**
@@ -39,6 +44,9 @@ export async function drillFlag(drill: LiveDrill, request: Request): Promise<Jud
   if (typeof draft === 'string')
     // What of it may be shown to whoever asks need not stand in the ledger.
     return { verdict: 'inconclusive', findings: ['the event starts nothing any more'], figures: {} };
+  // Set while the drill was entered in the ledger: nothing is awaited between this look and the flag.
+  const inForce = flagInForce(engine, request);
+  if (inForce !== undefined) return { verdict: 'inconclusive', findings: [inForce], figures: {} };
   say('puts the flag up');
   const [made] = await engine.switches.set(
     {

@@ -32,6 +32,9 @@ export function whyNoKillSwitchDrill({ board }: EmbeddedEngine, { pipeline }: Re
 export async function drillKillSwitch(drill: LiveDrill, request: Request): Promise<Judged> {
   const { engine, say } = drill;
   const { pipeline, holdMs = HOLD_MS, settleMs = SETTLE_MS, trial } = request;
+  // Thrown while the drill was entered in the ledger: nothing is awaited between this look and the switch.
+  const inTheWay = whyNoKillSwitchDrill(engine, request);
+  if (inTheWay !== undefined) return { verdict: 'inconclusive', findings: [inTheWay], figures: {} };
   const before = lastSequence(engine);
   say('throws the switch');
   const [thrown] = await engine.switches.set(
@@ -59,14 +62,17 @@ export async function drillKillSwitch(drill: LiveDrill, request: Request): Promi
     liftedAtMs,
   });
   const lost = takenIn.filter((runId) => !isStored(engine, runId));
-  const findings = [
-    ...(late.length > 0 ? [lateWords(late)] : []),
-    ...(lost.length > 0 ? [`${lost.length} runs that were taken in meanwhile are gone`] : []),
-    ...(left.length > 0
+  const stuck =
+    left.length > 0
       ? [
           `${left.length} of ${waiting.runs.length} runs have not gone on within ${settleMs / 1_000} s: ${named(left)}`,
         ]
-      : []),
+      : [];
+  const isKept = isKeptByOthers(engine, pipeline);
+  const findings = [
+    ...(late.length > 0 ? [lateWords(late)] : []),
+    ...(lost.length > 0 ? [`${lost.length} runs that were taken in meanwhile are gone`] : []),
+    ...(isKept ? [] : stuck),
   ];
   const figures = {
     heldMs: liftedAtMs - thrown.sinceMs,
@@ -80,12 +86,18 @@ export async function drillKillSwitch(drill: LiveDrill, request: Request): Promi
   const unclear = [
     ...(refused === undefined ? [] : [refused]),
     ...(isStill ? [] : ['somebody replaced or lifted the switch of the drill while it was held']),
+    ...(isKept ? stuck : []),
     ...(waiting.count === 0
       ? [`nothing of ${pipeline} was there to be held: give it an event (--event), or hold it for longer`]
       : []),
   ];
   const verdict = findings.length > 0 ? 'failed' : unclear.length > 0 ? 'inconclusive' : 'passed';
   return { verdict, findings: [...findings, ...unclear], figures };
+}
+
+/** Is there a switch of somebody else that keeps the pipeline's runs back now? By what is in force: what the board makes of it is what is drilled. */
+function isKeptByOthers({ board }: EmbeddedEngine, pipeline: string): boolean {
+  return board.keepersOf(pipeline, '', null, true).some((id) => board.get(id) !== undefined);
 }
 
 /** Runs that the switch holds, or keeps from being begun. */

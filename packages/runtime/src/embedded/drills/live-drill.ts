@@ -1,6 +1,7 @@
 import type { DrillVerdict, TrialEvent } from '../../api/drills.ts';
-import type { AcceptResult, IncomingEvent } from '../../runtime.ts';
+import type { AcceptResult } from '../../runtime.ts';
 import type { EmbeddedEngine } from '../engine.ts';
+import { acceptOwn } from '../intake/accept.ts';
 
 /** What a live drill is given while it is held. */
 export interface LiveDrill {
@@ -14,7 +15,6 @@ export interface LiveDrill {
   readonly pause: (ms: number) => Promise<void>;
   /** Says what it is at. */
   readonly say: (phase: string) => void;
-  readonly accept: (event: IncomingEvent) => Promise<AcceptResult>;
 }
 
 /** What it comes to. */
@@ -26,7 +26,7 @@ export interface Judged {
 
 /** Brings in the event of a drill, as one that the pipeline starts with. */
 export function bringIn(
-  { id, actor, engine, accept }: LiveDrill,
+  { id, actor, engine }: LiveDrill,
   pipeline: string,
   trial: TrialEvent,
   as: string,
@@ -35,7 +35,7 @@ export function bringIn(
   if (trigger === undefined || !('event' in trigger))
     throw new Error(`${pipeline} is not in force any more, or no event starts it`);
   const { payload, headers } = trial;
-  return accept({
+  return acceptOwn(engine, {
     event: trigger.event,
     payload,
     ...(headers !== undefined && { headers }),
@@ -44,9 +44,9 @@ export function bringIn(
   });
 }
 
-/** Where the event of a drill comes from. */
+/** Where the event of a drill comes from: a person gives it, who so is the requester of what it starts, also where it is said to come over a connection. */
 export function trialSource({ connection }: TrialEvent, actor: string): string {
-  return connection ?? `drill:${actor}`;
+  return `${connection === undefined ? '' : `${connection}/`}manual:${actor}`;
 }
 
 /** What was refused of it, in words; `undefined` where it was taken. */

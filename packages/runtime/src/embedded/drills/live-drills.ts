@@ -9,9 +9,10 @@ import type {
 import type { ActionResult, DrillBegun, RuntimeOptions } from '../../runtime.ts';
 import type { Switch } from '../../switches.ts';
 import { CommitFailed } from '../commit/commit-queue.ts';
+import { unknownSubject } from '../control/switch-subjects.ts';
 import type { EmbeddedEngine } from '../engine.ts';
-import { accepting } from '../intake/accept.ts';
 import type { Replays } from '../replay/replays.ts';
+import { internalWords } from '../work/activations.ts';
 import { drillFlag, whyNoFlagDrill } from './flag-drill.ts';
 import { drillKillSwitch, whyNoKillSwitchDrill } from './kill-switch-drill.ts';
 import type { Judged, LiveDrill } from './live-drill.ts';
@@ -74,7 +75,7 @@ export class LiveDrills {
   }
 
   async begin(request: LiveDrillRequest, actor: string, reason: string): Promise<DrillBegun> {
-    const unknown = unknownDrillSubject(this.#engine, request);
+    const unknown = unknownDrillSubject(this.#engine, request) ?? unknownConnection(this.#engine, request);
     if (unknown !== undefined) return { ok: false, code: 'DRILL_SUBJECT_UNKNOWN', message: unknown };
     const now = this.#underWay;
     if (now !== undefined)
@@ -166,7 +167,6 @@ export class LiveDrills {
       say: (phase) => {
         underWay.phase = phase;
       },
-      accept: accepting(this.#engine).accept,
     };
     const judged = await held(live, request, this.#replays).finally(() => this.#lift(drill));
     const { stoppedBy } = underWay;
@@ -196,8 +196,11 @@ async function held(drill: LiveDrill, request: LiveDrillRequest, replays: Replay
     return await heldAs(drill, request, replays);
   } catch (error) {
     if (error instanceof CommitFailed) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    return { verdict: 'inconclusive', findings: [`an internal error has ended it: ${why}`], figures: {} };
+    return {
+      verdict: 'inconclusive',
+      findings: [`an internal error has ended it: ${internalWords(error)}`],
+      figures: {},
+    };
   }
 }
 
@@ -225,6 +228,13 @@ function whyNotHeld(engine: EmbeddedEngine, request: LiveDrillRequest, actor: st
     case 'rotation':
       return whyNoRotationDrill(engine, request);
   }
+}
+
+/** Over which its event is said to come: pipelines read that name. */
+function unknownConnection(engine: EmbeddedEngine, request: LiveDrillRequest): string | undefined {
+  const connection = 'trial' in request ? request.trial?.connection : undefined;
+  if (connection === undefined) return undefined;
+  return unknownSubject(engine, { kind: 'kill', scope: { connection }, sparesCompensation: false });
 }
 
 function subjectOf(request: LiveDrillRequest): DrillSubject {

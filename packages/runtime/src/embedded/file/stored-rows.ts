@@ -257,13 +257,12 @@ export class StoredRows {
   }
 }
 
-/** The source of an event that a person gave: see `trigger`. */
-const PERSON = 'manual:';
+/** The source of an event that a person gave: see `trigger`; in a drill it may be said to come over a connection. */
+const PERSON = /^(?:quarantine:)*(?:[^/:]+\/)?manual:(.*)$/s;
 const STARTED = 'SELECT e.source, r.correlation_id FROM runs r JOIN events e ON e.seq = r.event_seq';
 
 function personIn(started: Readonly<Record<string, unknown>> | undefined): string | undefined {
-  const source = String(started?.['source']);
-  return source.startsWith(PERSON) ? source.slice(PERSON.length) : undefined;
+  return PERSON.exec(String(started?.['source']))?.[1];
 }
 
 type StoredNames = Pick<StoredRun, 'seq' | 'step' | 'key' | 'order_key' | 'salt'>;

@@ -7,7 +7,7 @@ import { storedEvent } from '../file/event-value.ts';
 import type { Write } from '../file/statements.ts';
 import { backlogRefusal, intakeRefusal } from './backpressure.ts';
 import { eventNames } from './event-names.ts';
-import { draftFor, draftsFor, wronglyNamed } from './intake.ts';
+import { draftFor, draftsFor, ownSource, wronglyNamed } from './intake.ts';
 
 type Accepting = Pick<
   Runtime,
@@ -25,7 +25,7 @@ type Accepting = Pick<
 /** What whoever brings events may ask. An event is held against the plans in force (`intake.ts`), then stored with its runs (`admission.ts`). */
 export function accepting(engine: EmbeddedEngine): Accepting {
   return {
-    accept: (event) => accept(engine, event),
+    accept: (event) => accept(engine, event, ownSource),
     trigger: (pipeline, input, actor) => startManual(engine, pipeline, input, actor, engine.newId()),
     intakeRefusal: () => intakeRefusal(engine),
     misfit: (event, payload, headers) => {
@@ -52,10 +52,19 @@ export function accepting(engine: EmbeddedEngine): Accepting {
   };
 }
 
-async function accept(engine: EmbeddedEngine, event: IncomingEvent): Promise<AcceptResult> {
+/** An event that began here, which nobody outside may say of theirs. */
+export function acceptOwn(engine: EmbeddedEngine, event: IncomingEvent): Promise<AcceptResult> {
+  return accept(engine, event, () => undefined);
+}
+
+async function accept(
+  engine: EmbeddedEngine,
+  event: IncomingEvent,
+  reserved: typeof ownSource,
+): Promise<AcceptResult> {
   const full = intakeRefusal(engine);
   if (full !== undefined) return refused(engine, full);
-  const misnamed = wronglyNamed(event);
+  const misnamed = wronglyNamed(event) ?? reserved(event.source);
   if (misnamed !== undefined) return refused(engine, misnamed);
   const { begins } = engine.inForce;
   const found = draftsFor(event, begins, event.invalid, engine.inForce.waitingAlone(event.event));

@@ -58,14 +58,14 @@ export function wronglyNamed({
   cursor,
 }: IncomingEvent): Failure | undefined {
   const isPlain = traceparent === undefined && cursor === undefined;
-  if (isPlain && isName(event) && isName(source) && isName(deliveryId)) return ownSource(source);
+  if (isPlain && isName(event) && isName(source) && isName(deliveryId)) return undefined;
   const needed = Object.entries({ event, source, deliveryId, ...(cursor && { 'cursor.name': cursor.name }) });
   const found =
     needed.find(([, value]) => !isName(value)) ??
     Object.entries({ traceparent: traceparent ?? '', 'cursor.value': cursor?.value ?? '' }).find(
       ([, value]) => typeof value !== 'string',
     );
-  if (found === undefined) return ownSource(source);
+  if (found === undefined) return undefined;
   const [name, value] = found;
   return {
     class: 'validation',
@@ -76,7 +76,7 @@ export function wronglyNamed({
 }
 
 /** Who says that a person started it would be no requester of theirs, and under a run's own name what it emits would be a repetition. */
-function ownSource(source: string): Failure | undefined {
+export function ownSource(source: string): Failure | undefined {
   const [own] = OWN_SOURCE.exec(source) ?? [];
   return own === undefined
     ? undefined
@@ -88,7 +88,7 @@ function ownSource(source: string): Failure | undefined {
       };
 }
 
-const OWN_SOURCE = /^(?:manual|pipeline|quarantine):/;
+const OWN_SOURCE = /^(?:manual|pipeline|quarantine):|^[^/:]*\/manual:/;
 
 /** What is cut in the middle of a character is stored without that half, and would be one name with others. */
 function isName(value: unknown): boolean {

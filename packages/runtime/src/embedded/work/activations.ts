@@ -206,7 +206,7 @@ const HEARD: ReadonlySet<RunState> = new Set<RunState>(['accepted', 'running', '
 export const BROKEN = '#broken/';
 
 /** Of what a text was refused for, its message would quote the text. */
-function internalWords(error: unknown): string {
+export function internalWords(error: unknown): string {
   if (error instanceof SyntaxError || !(error instanceof Error)) return thrownAt(error);
   return `${error.name}: ${error.message}`;
 }

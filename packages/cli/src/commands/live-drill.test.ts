@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { DrillReport, DrillResult, Switch } from '@tenon/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -138,4 +139,44 @@ it.each([
 ])('%s is refused before anything is sent', async (words, says) => {
   const { said, code } = await tenon(['drill', ...words.split(' ')]);
   expect([said, code]).toEqual([expect.stringContaining(says), exit.usage]);
+});
+
+it('one that comes to its end as it is interrupted says what came of it', async () => {
+  const [phase, result] = [
+    { id: 'd1', phase: 'lifts the switch' },
+    { id: 'd1', verdict: 'inconclusive' },
+  ];
+  let isOver = false;
+  const server = createServer((request, response) => {
+    isOver ||= request.url === '/v1/drills/d1/stop';
+    const isRefused = request.url === '/v1/drills/d1/stop';
+    const problem = { title: 'Not found', code: 'DRILL_UNKNOWN' };
+    const drill = isOver ? { ...result, kind: 'killSwitch', findings: [], figures: {} } : phase;
+    response
+      .writeHead(isRefused ? 404 : 200, { 'content-type': 'application/json' })
+      .end(JSON.stringify(isRefused ? problem : drill));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  try {
+    const { code, said } = await runCommand(
+      drillsCommands,
+      [
+        'drill',
+        'live',
+        'kill-switch',
+        '--pipeline',
+        'a',
+        '--reason',
+        'x',
+        '--url',
+        `http://127.0.0.1:${port}`,
+      ],
+      { cwd: folder, env: { TENON_TOKEN: 'token' }, interrupted: async () => {} },
+    );
+    expect([code, said]).toEqual([exit.partlyDone, expect.stringContaining('inconclusive')]);
+  } finally {
+    server.close();
+  }
 });

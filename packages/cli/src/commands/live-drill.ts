@@ -1,6 +1,6 @@
 import { parseDuration, sleep } from '@tenon/model';
 import type { DrillResult, DrillUnderWay, LiveDrillRequest } from '@tenon/runtime';
-import type { OperationsClient } from '../client/operations-client.ts';
+import { type OperationsClient, OperationsError } from '../client/operations-client.ts';
 import { type Args, UsageError } from '../command.ts';
 import type { Io } from '../io.ts';
 
@@ -33,11 +33,16 @@ export async function heldDrill(
     phase = at.phase;
     if (interrupted.signal.aborted && !isStopped) {
       io.err('interrupted: the drill is stopped, and what it has switched is lifted\n');
-      await client.post(`${path}/stop`, { reason: 'the command was interrupted' });
+      await client.post(`${path}/stop`, { reason: 'the command was interrupted' }).catch(unlessOver);
       isStopped = true;
     }
     await sleep(io.clock, LOOK_EVERY_MS, isStopped ? undefined : interrupted.signal);
   }
+}
+
+/** It may have come to its end by itself meanwhile: the next look has its result. */
+function unlessOver(error: unknown): void {
+  if (!(error instanceof OperationsError && error.code === 'DRILL_UNKNOWN')) throw error;
 }
 
 /** A duration of an option, in milliseconds. */

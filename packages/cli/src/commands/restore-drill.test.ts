@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -69,7 +69,7 @@ describe('a restore beside a Tenon that runs', () => {
     expect(await readdir(scratch)).toEqual([]);
   });
 
-  it('finds a database whose ledger somebody has edited, and one that has lost a run', async () => {
+  it('finds a database whose ledger somebody has edited', async () => {
     const db = new DatabaseSync(join(folder, '.tenon/tenon.db'));
     db.exec('PRAGMA busy_timeout = 5000; DROP TRIGGER ledger_no_update');
     const { facts } = db.prepare('SELECT facts FROM ledger WHERE seq = 1').get() as { facts: string };
@@ -107,6 +107,14 @@ describe('a restore beside a Tenon that runs', () => {
     child.kill('SIGINT');
     await ended;
     expect(await readdir(scratch)).toEqual([]);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('leaves alone what is of another user', async () => {
+    const another = join(scratch, 'tenon-restore-drill-999999999-x');
+    await mkdir(another);
+    await chown(another, 65_534, 65_534);
+    expect((await drill()).code).toBe(exit.clean);
+    expect(await readdir(scratch)).toEqual(['tenon-restore-drill-999999999-x']);
   });
 
   it('says which folder has no room, or is none', async () => {

@@ -129,7 +129,8 @@ function scratchFolder(args: Args, io: Io, database: string): string {
     throw new UsageError('argument-unknown', `--scratch: there is no folder ${parent}`);
   for (const name of readdirSync(parent)) {
     const pid = Number(/^tenon-restore-drill-(\d+)-/.exec(name)?.[1]);
-    if (pid > 0 && !isAlive(pid)) rmSync(join(parent, name), { recursive: true, force: true });
+    if (pid > 0 && !isAlive(pid) && isOurs(join(parent, name)))
+      rmSync(join(parent, name), { recursive: true, force: true });
   }
   const { bavail, bsize } = statfsSync(parent);
   const needed = [database, `${database}-wal`].reduce(
@@ -142,6 +143,11 @@ function scratchFolder(args: Args, io: Io, database: string): string {
       `the copy needs ${needed} bytes, and ${parent} has ${bavail * bsize}: name another folder with --scratch`,
     );
   return mkdtempSync(join(parent, `tenon-restore-drill-${process.pid}-`));
+}
+
+/** In a folder for all, what is of another user is theirs to take away. */
+function isOurs(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.uid === process.getuid?.();
 }
 
 function isAlive(pid: number): boolean {

@@ -159,6 +159,7 @@ export function compilePipeline(
           ...common,
           kind: 'emit',
           event: event.name,
+          ...(step.over && { over: { over: step.over.source, among: data.over.get(step) ?? [] } }),
           with: template(step.with),
           ...(step.headers && { headers: template(step.headers) }),
         };

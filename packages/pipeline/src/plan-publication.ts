@@ -71,7 +71,7 @@ function publication(
       recoverMs: PATIENCE_MS,
     },
     tier: 'medium',
-    trigger: { event: name },
+    trigger: { event: name, over: connection },
     // Two events may be alike in every word and still be two: each emission is sent once.
     identity: {
       key: { expression: 'delivery' },

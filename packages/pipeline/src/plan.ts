@@ -72,7 +72,8 @@ export interface Owner {
 }
 
 export type PlanTrigger =
-  | { readonly event: string; readonly where?: string }
+  /** `over`: of events that are published over one connection, only those over this one. */
+  | { readonly event: string; readonly where?: string; readonly over?: string }
   | { readonly manual: true; readonly input: JsonSchema };
 
 export interface PlanEvent {
@@ -115,7 +116,13 @@ export interface CallStep extends StepCommon {
 }
 
 /** The connection of a call: its name, or those of which the expression `over` names one when the call is made. */
-export type ConnectionChoice = string | { readonly over: string; readonly among: readonly string[] };
+export type ConnectionChoice = string | ConnectionNamed;
+
+/** Connections of which an expression names one when it comes to that. */
+export interface ConnectionNamed {
+  readonly over: string;
+  readonly among: readonly string[];
+}
 
 /** What an answer must not be older than. Expressions over `result`, the answer, and what the step may read. */
 export type FreshPlan =
@@ -187,6 +194,8 @@ export interface EmitStep extends StepCommon {
   readonly kind: 'emit';
   /** Key into `Plan.events`. */
   readonly event: string;
+  /** The one connection that it goes out over, and whose event it is to those who hear it. Absent: all that publish it. */
+  readonly over?: ConnectionNamed;
   readonly with: ValueTemplate;
   readonly headers?: ValueTemplate;
 }

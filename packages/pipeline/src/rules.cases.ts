@@ -313,6 +313,16 @@ const requested = (isSentToo: boolean): Edits => ({
       )(text),
     ),
 });
+/** News of two accounts, published over a connection for each. */
+const newsOfTwo = (over: string): Edits => ({
+  [CONFIG]: (text) =>
+    `${OTHER_ACCOUNT(text)}${['news-eu', 'news-us'].map((name) => `  ${name}: { connector: news, baseUrl: 'env:NEWS_URL' }\n`).join('')}`,
+  [NEWS_CONNECTOR]: newsConnector('publications: { orderShipped: { idempotency: { mode: none } } }'),
+  [PIPELINE]: swaps(TOLD_APART, ...OVER, [
+    '    emit: news.orderShipped\n',
+    `    emit: news.orderShipped\n${over}`,
+  ]),
+});
 /** News come by the clock. */
 const scheduled = (cron: string): Edits => ({
   [NEWS_CONNECTOR]: newsConnector(
@@ -804,6 +814,19 @@ export const ruleCases = {
     },
     on: 'steps.charge.id',
     silent: { [CONFIG]: OTHER_ACCOUNT, [PIPELINE]: swaps(TOLD_APART, ...OVER, ...reread('connection')) },
+  },
+  'emit-over-all-accounts': {
+    fires: newsOfTwo(''),
+    on: 'news.orderShipped',
+    silent: newsOfTwo(`    over: "\${ connection == 'shop' ? 'news-eu' : 'news-us' }"\n`),
+  },
+  'undone-in-another-account': {
+    fires: {
+      [CONFIG]: OTHER_ACCOUNT,
+      [PIPELINE]: swaps(TOLD_APART, ...OVER, ['call: shop.refundCharge', 'call: shop-us.refundCharge']),
+    },
+    on: 'shop-us.refundCharge',
+    silent: { [CONFIG]: OTHER_ACCOUNT, [PIPELINE]: swaps(TOLD_APART, ...OVER) },
   },
   'key-retention-too-short': {
     fires: connector('retention: 24h', 'retention: 4h'),

@@ -160,6 +160,7 @@ class DryRun {
         this.#call(step);
         return true;
       case 'emit': {
+        if (step.over !== undefined) this.#expression(step.id, step.over.over);
         const payload = this.#template(step.id, step.with);
         this.#validate(`${step.id} payload`, this.#plan.events[step.event]!.payload, payload);
         this.#steps[step.id] = payload ?? null;

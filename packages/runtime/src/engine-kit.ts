@@ -1,6 +1,6 @@
 // What an adapter of the engine port is built from: the port, the interpreter that runs over it, and intake's decisions.
 
-export { connectionOf } from './embedded/intake/event-connection.ts';
+export { connectionOf, emittedBy } from './embedded/intake/event-connection.ts';
 export { type Draft, draftFor, draftsFor } from './embedded/intake/intake.ts';
 export type * from './engine.ts';
 export { Suspension } from './engine.ts';

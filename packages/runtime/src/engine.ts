@@ -79,11 +79,14 @@ export interface RunContext {
   /** Waits for an event that came after the run's own. Each candidate is shown to `matches` in order of arrival. */
   event(key: string, wait: EventWait): Promise<Signal>;
 
-  /** Publishes an event; the record, the event and the runs that it starts are one write. */
+  /**
+   * Publishes an event, over one connection alone where `over` names it; the record, the event and the runs that it starts are one
+   * write.
+   */
   emit(
     key: string,
     event: string,
-    parts: { readonly payload: Json; readonly headers?: JsonObject },
+    parts: { readonly payload: Json; readonly headers?: JsonObject; readonly over?: string },
     facts: readonly Fact[],
   ): Promise<Json>;
 

@@ -106,6 +106,26 @@ export const proofsRules = {
       good: 'call: pay.createCharge\nover: ${ connection }\nwith: { body: { customerId: "${ steps.customer.id }" } }',
     },
   },
+  'emit-over-all-accounts': {
+    severity: 'error',
+    title: 'an event of one account that goes out to all of them',
+    why: 'Each connection of a connector that publishes an event sends it, whosever event it is: what a run did for one account would be told to the others.',
+    fix: 'say over which connection it goes out: `over: "${ connection }"`. Where all are to be told, say why on the line above: `# tenon: allow emit-over-all-accounts because <reason>`',
+    example: {
+      bad: 'emit: shop.orderShipped   # events come over shop-eu and shop-us, and both publish it',
+      good: 'emit: shop.orderShipped\nover: ${ connection }',
+    },
+  },
+  'undone-in-another-account': {
+    severity: 'error',
+    title: 'an effect of one account that is undone in another',
+    why: 'What the effect left is in the account that it was made in. In another one the same id names another thing, or nothing: what is undone there was nobody’s, and what was to be undone stays.',
+    fix: 'go over the connection of the step: with `over`, by the name of the connector. Where both connections are of one account, with other rights, say so on the line above: `# tenon: allow undone-in-another-account because <reason>`',
+    example: {
+      bad: 'call: shop.createCharge\nover: ${ connection }\ncompensate: { call: shop-us.refundCharge, with: … }',
+      good: 'call: shop.createCharge\nover: ${ connection }\ncompensate: { call: shop.refundCharge, with: … }',
+    },
+  },
   'key-retention-too-short': {
     severity: 'error',
     title: 'keys are forgotten before the last repeat',

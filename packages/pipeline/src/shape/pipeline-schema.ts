@@ -156,6 +156,9 @@ const callStep = object('Calls one operation of a connector.', ['id', 'call'], {
 const emitStep = object('Publishes an event.', ['id', 'emit'], {
   ...common,
   emit: dottedName('`<contract>.<event>`.', 'onboarding.accountOnboarded'),
+  over: expression(
+    'Names the connection that it goes out over: `${ connection }` is the one that the event of the run came over. Default: each connection of the connectors that publish such events.',
+  ),
   with: template('The payload of the event.'),
   headers: template('Headers of the message, where its contract declares them.'),
 });

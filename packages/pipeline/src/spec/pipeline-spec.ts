@@ -167,6 +167,8 @@ export interface RetrySpec {
 export interface EmitSpec extends StepSpecCommon {
   readonly kind: 'emit';
   readonly emit: Located<string>;
+  /** Names the connection that it goes out over. */
+  readonly over?: SpecExpression;
   readonly with?: Template;
   readonly headers?: Template;
 }
@@ -396,6 +398,7 @@ export function readPipeline(document: SpecDocument): {
             ...common,
             kind: 'emit',
             emit,
+            ...given('over', read.expression(child(node, 'over'))),
             ...withTemplate,
             ...given('headers', read.template(child(node, 'headers'))),
           }

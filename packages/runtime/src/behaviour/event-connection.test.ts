@@ -32,6 +32,8 @@ test.each([
   ['quarantine:shop-eu/orders', 'shop-eu'],
   ['quarantine:quarantine:shop-eu', 'shop-eu'],
   ['pipeline:orders', undefined],
+  ['pipeline:orders/shop-eu', 'shop-eu'],
+  ['quarantine:pipeline:orders/shop-eu', 'shop-eu'],
   ['quarantine:pipeline:orders', undefined],
   ['manual:ana', undefined],
   ['', undefined],

@@ -209,6 +209,67 @@ test('a wait hears what came over the connection that it names, and nothing else
   expect(over).toEqual(['us put', 'eu put']);
 });
 
+/** What sends `shop.shipped` out over a connection, as a publication does. */
+const sender = (connection: string): Plan =>
+  planFor({
+    pipeline: `publish-${connection}-shipped`,
+    trigger: { event: 'shop.shipped', over: connection },
+    identity: { key: { expression: 'delivery' }, retainMs: 86_400_000 },
+    steps: [call('publish', 'acme.put', { connection })],
+  });
+const told = (id: string, parts: object = {}) =>
+  step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } }, ...parts });
+
+test('what is published over one connection goes out over that one alone, and without over each', async () => {
+  await open(
+    planFor({ identity, steps: [told('one', { over: same }), told('all', { when: "connection == 'us'" })] }),
+    sender('eu'),
+    sender('us'),
+  );
+  await accept('eu');
+  await bench.runtime.idle();
+  await bench.crash();
+  await bench.runtime.idle();
+  expect(over).toEqual(['eu put']);
+  await accept('us/orders');
+  await bench.runtime.idle();
+  expect(over.toSorted()).toEqual(['eu put', 'eu put', 'us put', 'us put']);
+  // What comes in, and was not published by a pipeline, is passed on by all.
+  over.length = 0;
+  await accept('eu', 'shop.shipped');
+  await bench.runtime.idle();
+  expect(over.toSorted()).toEqual(['eu put', 'us put']);
+});
+
+test('who hears what was published over a connection knows it, and whom the plan may not tell is told nothing', async () => {
+  const heard = planFor({
+    pipeline: 'heard',
+    trigger: { event: 'shop.shipped', where: "connection == 'eu'" },
+    identity,
+    steps: [call('heard', 'acme.put', { connection: same })],
+  });
+  await open(planFor({ identity, onFailure: 'hold', steps: [told('one', { over: same })] }), heard);
+  await accept('us');
+  await accept('eu');
+  await accept('asia');
+  await bench.runtime.idle();
+  expect(over).toEqual(['eu put']);
+  expect(bench.runtime.deadLetters()).toMatchObject([
+    { step: 'one', failure: { code: 'CONNECTION_NOT_AMONG' } },
+  ]);
+});
+
+test('what a publication cannot take is held for the connection that it was to go out over', async () => {
+  await open(planFor({ identity, steps: [told('one', { over: same })] }), sender('eu'), sender('us'));
+  const plan = planFor({ steps: [] }).events['shop.shipped']!;
+  const narrow = { 'shop.shipped': { ...plan, payload: { type: 'object', required: ['parcel'] } } } as const;
+  for (const one of [sender('eu'), sender('us')])
+    await bench.runtime.activate(planFor({ ...one, version: 2, events: { ...one.events, ...narrow } }));
+  await accept('us');
+  await bench.runtime.idle();
+  expect(bench.runtime.deadLetters().map(({ pipeline }) => pipeline)).toEqual(['publish-us-shipped']);
+});
+
 test('all connections that a plan may choose are calls of it', () => {
   const plan = planFor({ steps: [call('one', 'acme.createBlind', { connection: same, probe })] });
   expect(callsOf(plan)).toEqual([

@@ -17,6 +17,7 @@ import { forEachStep } from './for-each.ts';
 import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { interruptionEnd } from './interruption.ts';
 import { madeAgain } from './made-again.ts';
+import { overWhich } from './over.ts';
 import { apartOf, type Decision } from './several-approvals.ts';
 import { parallelStep } from './strands.ts';
 
@@ -70,6 +71,8 @@ async function emitStep(progress: Progress, step: EmitStep, round: number): Prom
   const headers = made?.value as JsonObject | undefined;
   const refusal = loaded.refusal(step.event, payload.value, headers);
   if (refusal !== undefined) return { as: 'failed', failure: refusal, attempts: round + 1 };
+  const over = step.over && overWhich(progress, step.over);
+  if (over?.ok === false) return { as: 'failed', failure: over.failure, attempts: round + 1 };
   const interruption = await ctx.hold({
     step: progress.place + step.id,
     purpose: 'emit',
@@ -77,9 +80,10 @@ async function emitStep(progress: Progress, step: EmitStep, round: number): Prom
   });
   if (interruption !== undefined)
     return { as: 'failed', attempts: round + 1, ...interruptionEnd(interruption) };
-  const parts = { payload: payload.value, ...(headers !== undefined && { headers }) };
+  const only = over && { over: over.connection };
+  const parts = { payload: payload.value, ...(headers !== undefined && { headers }), ...only };
   await ctx.emit(step.id, step.event, parts, [
-    { kind: 'emitted', step: progress.place + step.id, details: { event: step.event } },
+    { kind: 'emitted', step: progress.place + step.id, details: { event: step.event, ...only } },
   ]);
   return { as: 'done', value: payload.value };
 }

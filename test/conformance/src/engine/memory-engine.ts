@@ -14,6 +14,7 @@ import {
   draftsFor,
   type Engine,
   type EngineOptions,
+  emittedBy,
   type Fact,
   failureDetails,
   givenKey,
@@ -167,10 +168,10 @@ export class MemoryEngine implements Engine {
     from: StoredRun,
     deliveryId: string,
     event: string,
-    parts: Pick<StoredEvent, 'payload' | 'headers'>,
+    { over, ...parts }: Pick<StoredEvent, 'payload' | 'headers'> & { readonly over?: string },
     also: (run: StoredRun) => void,
   ): Promise<void> {
-    const source = `pipeline:${from.pipeline}`;
+    const source = emittedBy(from.pipeline, over);
     // What no longer fits those who hear it is theirs to mend, and is held until then.
     const found = draftsFor({ event, deliveryId, source, ...parts }, this.#activePlans(), 'quarantine');
     if (!found.ok) throw new Error(found.failure.message);

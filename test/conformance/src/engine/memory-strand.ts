@@ -291,7 +291,7 @@ export class MemoryStrand implements RunContext {
   async emit(
     key: string,
     event: string,
-    parts: { readonly payload: Json; readonly headers?: JsonObject },
+    parts: { readonly payload: Json; readonly headers?: JsonObject; readonly over?: string },
     facts: readonly Fact[],
   ): Promise<Json> {
     const known = this.#recall(key);

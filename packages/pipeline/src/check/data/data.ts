@@ -34,7 +34,7 @@ import type { PipelineModel } from '../model.ts';
 import { knownRefusals, takenRefusals, withRefusals } from '../proofs/refusals.ts';
 import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
 import { MapOver, MapUntil } from './growing-map.ts';
-import { CONNECTION, connectionType, incomingOver } from './incoming.ts';
+import { CONNECTION, connectionType, incomingOver, outgoingOver } from './incoming.ts';
 import { type Item, itemOf, itemTypes, recordOf, withItems } from './list-item.ts';
 import { checkRequest } from './request.ts';
 import { placeOf } from './schema-path.ts';
@@ -229,6 +229,19 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         if (step.with) template(step.with, id, inner);
         if (step.headers) template(step.headers, id, inner);
         const event = model.events.get(step);
+        if (step.over) {
+          const { workspace } = model.catalog;
+          const names = event && [
+            ...new Set([...outgoingOver(event, workspace), ...incomingOver(event, workspace)]),
+          ];
+          choice(
+            step,
+            step.over,
+            inner,
+            names,
+            `no connection of a connector that has \`${step.emit.value}\``,
+          );
+        }
         if (!event) {
           done(ANY);
           return before;

@@ -28,6 +28,17 @@ export function incomingOver(
   });
 }
 
+/** Connections over which an event goes out when a pipeline publishes it, in the order of the configuration. */
+export function outgoingOver(
+  { contract, definition: { id } }: Named,
+  { config, connectors }: Workspace,
+): readonly string[] {
+  return Object.values(config.connections).flatMap(({ name, connector }) => {
+    const manifest = connectors.get(connector);
+    return manifest?.contract === contract.name && Object.hasOwn(manifest.publications, id) ? [name] : [];
+  });
+}
+
 /**
  * The type of the name of the connection; `undefined` where no connector takes such events in, so that there is none. Where one does, and
  * no connection of it, that is a finding of its own, and the name may be any.

@@ -169,6 +169,7 @@ export function expressionsOfStep(step: StepSpec): readonly SpecExpression[] {
       add(step.compensate?.guard?.unchanged);
       break;
     case 'emit':
+      add(step.over);
       addAll(step.with);
       addAll(step.headers);
       break;

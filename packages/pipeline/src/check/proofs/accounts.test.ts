@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { planPublications } from '../../plan-publication.ts';
 import {
   CHILD,
   CONFIG,
@@ -130,14 +131,166 @@ test('a step that names one of the accounts is told, unless its event is known t
   expect(codes, 'by the step').not.toContain('call-over-one-account');
 });
 
-test('a way back that names one of the accounts is told too', async () => {
-  const elsewhere = [
-    'compensate: { call: shop.refundCharge',
-    'compensate: { call: shop-us.refundCharge',
-  ] as const;
-  expect(await found(apart(elsewhere))).toMatchObject([
-    { code: 'call-over-one-account', fix: expect.stringContaining('write `call: shop.refundCharge`') },
+/** What undoes the charge, and what is found of it. */
+const undone = async (operation: string, ...changes: (readonly [string, string])[]) => {
+  const back = ['compensate: { call: shop.refundCharge', `compensate: { call: ${operation}`] as const;
+  return (await found(apart(back, ...changes))).filter(({ code }) => code === 'undone-in-another-account');
+};
+const OVER_CHARGE = call('createCharge')[1];
+const chargedBy = (more: string) => [OVER_CHARGE, `call: shop.createCharge${more}\n`] as const;
+
+test('an effect that is undone in another account is refused', async () => {
+  expect(await undone('shop-us.refundCharge'), 'of the event').toMatchObject([
+    {
+      severity: 'error',
+      message: '`shop-us.refundCharge` goes over `shop-us`, and the effect of `charge` may be in `shop`',
+      fix: expect.stringContaining(
+        'write `call: shop.refundCharge`, which goes over the connection that the step',
+      ),
+    },
   ]);
+  const chosen = chargedBy(`\n    over: "\${ event.currency == 'EUR' ? 'shop' : 'shop-us' }"`);
+  expect(await undone('shop-us.refundCharge', chosen), 'by an expression').toHaveLength(1);
+  const literal = [OVER_CHARGE, 'call: shop-us.createCharge\n'] as const;
+  expect(await undone('shop.refundCharge', literal), 'by its name').toMatchObject([
+    { fix: expect.stringContaining('write `call: shop-us.refundCharge`') },
+  ]);
+  expect(await undone('shop-us.refundCharge', chargedBy('')), 'without `over`').toHaveLength(1);
+  expect(await undone('shop.refundCharge', chargedBy('')), 'in its own').toEqual([]);
+});
+
+test('where it is known which account it is, an undoing may name it', async () => {
+  const known = chargedBy("\n    over: ${ connection }\n    when: ${ connection == 'shop-us' }");
+  expect(await undone('shop-us.refundCharge', known)).toEqual([]);
+  expect(await undone('shop.refundCharge', known), 'or go the same way').toEqual([]);
+});
+
+/** What is shipped in a branch of a choice, or for each of a list. */
+const shipped = async (from: string, to: string, steps: string) => {
+  const parcel = `  - id: more
+    ${from}
+${steps}
+`;
+  const all = await found(apart(['  - id: paid\n', `${parcel}  - id: paid\n`]));
+  return all.filter(({ code, message }) => code === 'undone-in-another-account' && message.includes(to));
+};
+const parcelOver = (over: string, back: string, indent: string, id: string) =>
+  [
+    `- id: ${id}`,
+    '  call: shop.createParcel',
+    ...(over === '' ? [] : [`  over: ${over}`]),
+    "  with: { body: { reference: 'x:${ event.orderId }', to: x } }",
+    `  compensate: { call: ${back}, with: { parcelId: '\${ steps.${id}.id }' } }`,
+  ]
+    .map((line) => `${indent}${line}`)
+    .join('\n');
+
+test('so it is held in branches and lists', async () => {
+  const choice = (back: string) =>
+    `      - when: \${ connection == 'shop-us' }
+        steps:
+${parcelOver('${ connection }', back, ' '.repeat(10), 'us')}
+      - steps:
+${parcelOver('${ connection }', 'shop-us.cancelParcel', ' '.repeat(10), 'eu')}`;
+  expect(await shipped('choose:', '`us`', choice('shop-us.cancelParcel'))).toEqual([]);
+  expect(await shipped('choose:', '`us`', choice('shop.cancelParcel'))).toEqual([]);
+  expect(await shipped('choose:', '`eu` may be in `shop`', choice('shop-us.cancelParcel'))).toHaveLength(1);
+  const each = (over: string, back: string) =>
+    `      in: \${ ['shop', 'shop-us'] }
+      as: account
+      key: \${ account }
+      max: 2
+      steps:
+${parcelOver(over, back, ' '.repeat(8), 'each')}`;
+  const list = (over: string, back: string) => shipped('forEach:', '`each`', each(over, back));
+  expect(await list('${ account }', 'shop-us.cancelParcel')).toMatchObject([
+    { message: expect.stringContaining('may be in `shop`') },
+  ]);
+  expect(await list('${ account }', 'shop.cancelParcel'), 'the way of the step').toEqual([]);
+  expect(await list('', 'shop-us.cancelParcel'), 'without `over`').toHaveLength(1);
+});
+
+test('so is the look before an undoing', async () => {
+  const looked = (read: string) =>
+    undone('shop.refundCharge', [
+      "with: { chargeId: '${ steps.charge.id }' } }",
+      `with: { chargeId: '\${ steps.charge.id }' }, guard: { read: ${read}, with: { chargeId: '\${ steps.charge.id }' }, unchanged: "\${ current.status == 'open' }" } }`,
+    ]);
+  expect(await looked('shop-us.getCharge')).toMatchObject([
+    { message: expect.stringContaining('`shop-us.getCharge` goes over `shop-us`') },
+  ]);
+  expect(await looked('shop.getCharge')).toEqual([]);
+});
+
+/** News that go out over two connections, and what is found where the event of an account is told so. */
+const NEWS = 'connectors/news/connector.yaml';
+const news = `apiVersion: tenon/v1
+kind: Connector
+metadata: { name: news, version: 1.0.0, owner: sales }
+contract: news
+transport: bus
+publications: { orderShipped: { idempotency: { mode: none } } }
+`;
+const newsOver = (...names: string[]) =>
+  names.map((name) => `  ${name}:\n    connector: news\n    baseUrl: env:NEWS_URL\n`).join('');
+const told = async (over: string, names = ['news-eu', 'news-us'], change: Change = same) => {
+  const emit = ['    emit: news.orderShipped\n', `    emit: news.orderShipped\n${over}`] as const;
+  const all = await found((text) => change(apart(emit)(text)), {
+    [CONFIG]: (text) => two(`${US}${SECRET}${newsOver(...names)}`)(text),
+    [NEWS]: news,
+  });
+  return all.filter(({ code }) => /emit-over|over-unknown/.test(code));
+};
+
+test('an event of one account is not told to all of them, unless that is said', async () => {
+  expect(await told('')).toMatchObject([
+    {
+      code: 'emit-over-all-accounts',
+      severity: 'error',
+      message: expect.stringContaining('`news.orderShipped` goes out over `news-eu` and `news-us`'),
+      fix: expect.stringContaining('news-eu or news-us'),
+    },
+  ]);
+  expect(await told(`    over: "\${ connection == 'shop' ? 'news-eu' : 'news-us' }"\n`)).toEqual([]);
+  expect(await told('', ['news'])).toEqual([]);
+  const one = swap('where: ${ event.total > 0 }', "where: ${ connection == 'shop' }");
+  expect(await told('', undefined, one), 'one account alone').toEqual([]);
+  const allowed = swap(
+    '    emit: news',
+    '    # tenon: allow emit-over-all-accounts because both regions show all parcels\n    emit: news',
+  );
+  expect(await told('', undefined, allowed)).toEqual([]);
+});
+
+test('where it goes out over is one of the connections that send it', async () => {
+  expect(await told('    over: ${ connection }\n')).toMatchObject([
+    {
+      code: 'over-unknown',
+      message: expect.stringContaining('is no connection of a connector that has `news.orderShipped`'),
+    },
+  ]);
+});
+
+test('what goes out over one connection is sent by that one', async () => {
+  const over = `    over: "\${ connection == 'shop' ? 'news-eu' : 'news-us' }"\n`;
+  const { check, workspace } = await testWorkspace({
+    [CONFIG]: two(`${US}${SECRET}${newsOver('news-eu', 'news-us')}`),
+    [NEWS]: news,
+    [PIPELINE]: swaps(
+      ...OVER,
+      [KEY, TOLD],
+      ['    emit: news.orderShipped\n', `    emit: news.orderShipped\n${over}`],
+    ),
+  });
+  expect(check.plans.get('order-placed')?.steps).toContainEqual(
+    expect.objectContaining({
+      id: 'announced',
+      over: { over: "connection == 'shop' ? 'news-eu' : 'news-us'", among: ['news-eu', 'news-us'] },
+    }),
+  );
+  expect(planPublications(workspace).map(({ trigger }) => trigger)).toEqual(
+    ['news-eu', 'news-us'].map((one) => ({ event: 'news.orderShipped', over: one })),
+  );
 });
 
 test('a wait hears either account unless it says which', async () => {

@@ -1,11 +1,11 @@
 import { checkExpression, type Environment, parseExpression, presentOf, references } from '@tenon/expression';
 import type { Diagnostic } from '@tenon/model';
 import { diagnostic } from '../../rules.ts';
-import type { CallSpec, Located } from '../../spec/pipeline-spec.ts';
+import type { CallSpec, EmitSpec, Located } from '../../spec/pipeline-spec.ts';
 import { expressionsOf, type Template } from '../../spec/template.ts';
-import type { ResolvedCall } from '../catalog.ts';
+import type { ResolvedCall, ResolvedEvent } from '../catalog.ts';
 import type { DataCheck } from '../data/data.ts';
-import { CONNECTION, incomingOver, OVER_OWN } from '../data/incoming.ts';
+import { CONNECTION, incomingOver, OVER_OWN, outgoingOver } from '../data/incoming.ts';
 import type { PipelineFacts } from './facts.ts';
 import type { Checked } from './masters.ts';
 
@@ -55,6 +55,23 @@ export function checkAccountsOfSteps({ model, data }: Checked): Diagnostic[] {
       }),
     ];
   };
+  const toAll = (step: EmitSpec, event: ResolvedEvent): Diagnostic[] => {
+    const out = outgoingOver(event, model.catalog.workspace);
+    if (step.over || out.length < 2) return [];
+    const environment = data.environments.get(step);
+    const own = environment ? connectionsIn(environment) : [];
+    const isOfOne = [...own, ...[...data.over.values()].flat()].some((name) => out.includes(name));
+    if (!isOfOne && own.length < 2) return [];
+    const isOwn = own.length > 0 && own.every((name) => out.includes(name));
+    return [
+      diagnostic('emit-over-all-accounts', {
+        message: `\`${event.name}\` goes out over ${listOf(out)}, and what the run does is for one account`,
+        at: step.emit.at,
+        subject: `${model.spec.name.value} ${step.id.value}`,
+        fix: `add ${isOwn ? OVER_OWN : `\`over\` with what says whether it is ${out.join(' or ')}`}; where all of them are to be told, say so on the line above: \`# tenon: allow emit-over-all-accounts because <reason>\``,
+      }),
+    ];
+  };
   return [
     ...[...model.calls.values()].flatMap(({ step, call, compensation, guard }) => {
       const parts = [
@@ -62,9 +79,13 @@ export function checkAccountsOfSteps({ model, data }: Checked): Diagnostic[] {
         [step.compensate?.call, compensation],
         [step.compensate?.guard?.read, guard],
       ] as const;
-      const found = parts.flatMap(([name, one]) => (name && one ? oneOfSeveral(step, name, one) : []));
+      // What undoes the step in the same system is held against the step: see `checkUndoing`.
+      const found = parts.flatMap(([name, one]) =>
+        name && one && (one === call || one.manifest !== call.manifest) ? oneOfSeveral(step, name, one) : [],
+      );
       return found.slice(0, 1);
     }),
+    ...[...model.events].flatMap(([step, event]) => (step.kind === 'emit' ? toAll(step, event) : [])),
     ...[...model.events].flatMap(([step, event]): Diagnostic[] => {
       const names = incomingOver(event, model.catalog.workspace);
       if (step.kind !== 'wait' || !step.event || step.over || names.length < 2) return [];
@@ -118,7 +139,7 @@ function told(part: string, { node }: Template): string {
 export function checkConnectionless(pipelines: readonly PipelineFacts[]): Diagnostic[] {
   const emitted = Map.groupBy(
     pipelines.flatMap(({ pipeline, causes }) =>
-      causes.flatMap((cause) => (cause.isEmitted ? [{ ...cause, pipeline }] : [])),
+      causes.flatMap((cause) => (cause.isEmitted === true ? [{ ...cause, pipeline }] : [])),
     ),
     ({ event }) => event,
   );

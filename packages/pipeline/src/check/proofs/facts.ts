@@ -82,8 +82,8 @@ export interface Cause {
   readonly order: number;
   readonly at: Location;
   readonly what: string;
-  /** Published here: it comes over no connection. */
-  readonly isEmitted?: true;
+  /** Published here: it comes over no connection, or over one that takes such events in. */
+  readonly isEmitted?: true | 'overOne';
 }
 
 export interface Wait extends EventUse {
@@ -172,7 +172,7 @@ export function factsOf(model: PipelineModel, data: DataCheck): PipelineFacts {
     ...(requesters.length > 0 && { requesters }),
     ...(comesOver.length > 0 && { comesOver }),
     ...(connectionRead && { connectionRead }),
-    causes: causesOf(model, order),
+    causes: causesOf(model, order, data),
     waits,
     writes: fieldWrites(model),
     uses: callUses(model, data),
@@ -236,12 +236,19 @@ function eventUse(model: PipelineModel, event: ResolvedEvent, at: Location): Eve
   return { event: event.name, at, isFromOutside };
 }
 
-function causesOf(model: PipelineModel, order: ReadonlyMap<StepSpec, number>): readonly Cause[] {
-  const emitted = [...model.events].flatMap(([step, { name }]): Cause[] =>
-    step.kind === 'emit'
-      ? [{ event: name, order: order.get(step)!, at: step.emit.at, what: `emits ${name}`, isEmitted: true }]
-      : [],
-  );
+function causesOf(
+  model: PipelineModel,
+  order: ReadonlyMap<StepSpec, number>,
+  data: Pick<DataCheck, 'over'>,
+): readonly Cause[] {
+  const emitted = [...model.events].flatMap(([step, event]): Cause[] => {
+    if (step.kind !== 'emit') return [];
+    const { name } = event;
+    const taking = incomingOver(event, model.catalog.workspace);
+    const isOverOne = step.over !== undefined && data.over.get(step)?.every((one) => taking.includes(one));
+    const isEmitted = isOverOne ? 'overOne' : true;
+    return [{ event: name, order: order.get(step)!, at: step.emit.at, what: `emits ${name}`, isEmitted }];
+  });
   const followed = [...model.calls.values()].flatMap(({ step, call }): Cause[] => {
     const listed: unknown = call.operation.extensions[CAUSES_EXTENSION];
     return (Array.isArray(listed) ? listed : []).map((id: unknown) => {

@@ -3,6 +3,7 @@ import type { Workspace } from '../../workspace.ts';
 import type { Interfaces } from '../pipeline-interface.ts';
 import { checkAccounts, checkAccountsOfSteps, checkConnectionless } from './accounts.ts';
 import { checkIdsOfAccounts } from './accounts-crossed.ts';
+import { checkUndoing } from './accounts-undone.ts';
 import { checkAddresses } from './addresses.ts';
 import { checkApprovals, checkRequesters } from './approvals.ts';
 import { checkBasedOn } from './based-on.ts';
@@ -46,6 +47,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkAccounts(checked),
     ...checkAccountsOfSteps(checked),
     ...checkIdsOfAccounts(checked),
+    ...checkUndoing(checked),
     ...checkEffects(model),
     ...checkProbeInputs(model),
     ...checkBasedOn(model),

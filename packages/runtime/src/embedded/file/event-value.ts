@@ -10,6 +10,13 @@ export interface EventParts {
   readonly headers?: JsonObject;
 }
 
+/** An event that a run publishes: over one connection alone where it names one. */
+export interface Emission extends EventParts {
+  readonly deliveryId: string;
+  readonly event: string;
+  readonly over?: string;
+}
+
 /**
  * An event as it is stored, encrypted, digested, kept and erased: one value. Nearly always that is its payload; with headers
  * the two stand side by side. A payload that looks like that itself is put in such a pair too, so that nobody can send

@@ -3,7 +3,7 @@ import { traceIdOf } from '../../interpreter/trace-context.ts';
 import type { AcceptedRun, AcceptResult, ReleasedTo } from '../../runtime.ts';
 import { CommitRefused } from '../commit/commit-queue.ts';
 import type { EmbeddedEngine } from '../engine.ts';
-import { type EventParts, storedEvent } from '../file/event-value.ts';
+import { type Emission, type EventParts, storedEvent } from '../file/event-value.ts';
 import { KnownNames, nameNumber } from '../file/known-names.ts';
 import type { Noted } from '../file/ledger-rows.ts';
 import { isDigest } from '../file/names.ts';
@@ -12,6 +12,7 @@ import type { Write } from '../file/statements.ts';
 import { UnreadableValue } from '../file/value-codec.ts';
 import type { ChildLink } from '../work/children.ts';
 import { type Birth, draftRun } from './draft-run.ts';
+import { emittedBy } from './event-connection.ts';
 import { InboxReads } from './inbox-reads.ts';
 import { type Draft, draftsFor, heldKey, type NewEvent, unreadFailure } from './intake.ts';
 import { flaggedOff, otherUnderOneId, tooOld } from './not-started.ts';
@@ -190,21 +191,17 @@ export class Admission {
     if (error !== undefined) refused(error);
   }
 
-  async emit(
-    run: RunRow,
-    event: { readonly deliveryId: string; readonly event: string } & EventParts,
-    also: readonly Write[],
-    noted: readonly Noted[],
-  ): Promise<void> {
-    const source = `pipeline:${run.pipeline}`;
+  async emit(run: RunRow, event: Emission, also: readonly Write[], noted: readonly Noted[]): Promise<void> {
+    const { over, ...told } = event;
+    const source = emittedBy(run.pipeline, over);
     const { begins, waiting } = this.#engine.inForce.hearing(event.event);
     // It fits the contract of the run that emits it. Where those who hear it keep to another by now it is theirs to mend, and is held until then.
-    const drafts = draftsFor({ ...event, source }, begins, 'quarantine', waiting);
+    const drafts = draftsFor({ ...told, source }, begins, 'quarantine', waiting);
     if (!drafts.ok) throw new Error(`${event.event} can neither be told nor held: ${drafts.failure.message}`);
     await this.admit(
       {
-        ...event,
-        payload: storedEvent(event),
+        ...told,
+        payload: storedEvent(told),
         source,
         traceparent: run.traceparent,
         correlationId: run.correlation_id,

@@ -7,7 +7,7 @@ import type { RunRow } from '../file/run-row.ts';
 import type { Write } from '../file/statements.ts';
 import type { UnreadableValue } from '../file/value-codec.ts';
 import type { ChildLink } from '../work/children.ts';
-import { connectionOf } from './event-connection.ts';
+import { connectionOf, publishedOver } from './event-connection.ts';
 
 /** An event on its way in. */
 export interface NewEvent {
@@ -115,8 +115,8 @@ export function draftsFor(
   waiting: readonly LoadedPlan[] = [],
 ): Drafts {
   const { event, payload, headers, deliveryId } = coming;
-  const held = (failure: Failure): Drafts =>
-    quarantined(event, deliveryId, [...plans.values()], waiting, failure);
+  const meant = [...plans.values()].filter((loaded) => isMeant(loaded, coming));
+  const held = (failure: Failure): Drafts => quarantined(event, deliveryId, meant, waiting, failure);
   if (typeof invalid === 'object') return held(invalid);
   const refused = (failure: Failure): Drafts =>
     invalid === 'refuse' ? { ok: false, failure } : held(failure);
@@ -124,7 +124,7 @@ export function draftsFor(
   if (unfit !== undefined) return refused(unfit);
   const drafts: Draft[] = [];
   const seen = seenOf(coming);
-  for (const loaded of plans.values()) {
+  for (const loaded of meant) {
     const { trigger } = loaded.plan;
     // Also where it is only waited for: what violates the contract would never match, and nobody would know.
     const failure = loaded.refusal(event, payload, headers);
@@ -134,6 +134,12 @@ export function draftsFor(
     if (draft !== undefined) drafts.push(draft);
   }
   return { ok: true, drafts };
+}
+
+/** What sends events out over a connection sends none that a pipeline published over another one. */
+function isMeant({ plan: { trigger } }: LoadedPlan, { source }: ComingEvent): boolean {
+  const over = 'manual' in trigger ? undefined : trigger.over;
+  return over === undefined || (publishedOver(source) ?? over) === over;
 }
 
 /** What expressions over an event see. Where it came over no connection, there is no such name. */

@@ -2,7 +2,7 @@ import type { Failure, Json } from '@tenon/model';
 import type { ChildEnd, Fact, HeldCall } from '../../engine.ts';
 import type { PendingGroup } from '../commit/commit-queue.ts';
 import type { ChildStarting, ChildTelling } from '../engine.ts';
-import type { EventParts } from '../file/event-value.ts';
+import type { Emission } from '../file/event-value.ts';
 import type { Noted } from '../file/ledger-rows.ts';
 import type { RunRow } from '../file/run-row.ts';
 import type { Write } from '../file/statements.ts';
@@ -42,12 +42,7 @@ export interface RunHost {
   awaits(event: string): void;
   /** Is a person's word that cancels the run on its way to the disk? */
   isBeingCancelled(seq: number): boolean;
-  emit(
-    run: RunRow,
-    event: { readonly deliveryId: string; readonly event: string } & EventParts,
-    also: readonly Write[],
-    noted: readonly Noted[],
-  ): Promise<void>;
+  emit(run: RunRow, event: Emission, also: readonly Write[], noted: readonly Noted[]): Promise<void>;
   startChild(
     run: EmbeddedRun,
     ...how: ChildStarting

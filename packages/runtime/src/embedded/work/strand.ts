@@ -186,7 +186,12 @@ export class Strand implements RunContext {
     return this.#run.durable();
   }
 
-  async emit(key: string, event: string, parts: EventParts, facts: readonly Fact[]): Promise<Json> {
+  async emit(
+    key: string,
+    event: string,
+    parts: EventParts & { readonly over?: string },
+    facts: readonly Fact[],
+  ): Promise<Json> {
     const known = this.#recall(key);
     if (known !== undefined) return known;
     this.#run.goLive();

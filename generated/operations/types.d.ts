@@ -189,6 +189,8 @@ export interface Schemas {
         key: string;
         /** @description What its pipeline orders its events by: the entity that it is about */
         orderKey?: string;
+        /** @description The connection over which its event came; absent where it came over none */
+        connection?: string;
         state: Schemas["RunState"];
         step?: string;
         acceptedAtMs: number;
@@ -356,6 +358,8 @@ export interface Schemas {
         key: string;
         /** @description What its pipeline orders its events by: the entity that it is about */
         orderKey?: string;
+        /** @description The connection over which its event came; absent where it came over none */
+        connection?: string;
         eventId: string;
         step: string;
         failure: Schemas["Failure"];
@@ -375,6 +379,8 @@ export interface Schemas {
         pipeline: string;
         /** @description The run's business key */
         key: string;
+        /** @description The connection over which its event came; absent where it came over none. The one that the effect was sent over is in `evidence` */
+        connection?: string;
         stepId: string;
         operation: string;
         /** @description As it was sent; absent where the operation sends none */
@@ -387,6 +393,8 @@ export interface Schemas {
         runId: string;
         pipeline: string;
         key: string;
+        /** @description The connection over which its event came; absent where it came over none */
+        connection?: string;
         /** @description The step, or the item of a list: `lines[7]` */
         stepId: string;
         task: string;
@@ -413,6 +421,8 @@ export interface Schemas {
         given?: Schemas["ApprovalsGiven"];
         except?: Schemas["ApprovalExcept"];
         key: string;
+        /** @description The connection over which its event came; absent where it came over none */
+        connection?: string;
     };
     /** @description How many persons must approve, where more than one */
     ApprovalCount: number;
@@ -445,6 +455,8 @@ export interface Schemas {
         key?: string;
         /** @description What the pipeline orders its events by: the runs of one entity */
         orderKey?: string;
+        /** @description The connection over which its event came */
+        connection?: string;
         /** @description Accepted at or after */
         fromMs?: number;
         /** @description Accepted at or before */
@@ -473,6 +485,8 @@ export interface Schemas {
         key?: string;
         /** @description What the pipeline orders its events by: the runs of one entity */
         orderKey?: string;
+        /** @description The connection over which its event came */
+        connection?: string;
     };
     CancellationReport: {
         /** @description Cancels exactly these runs */
@@ -924,6 +938,10 @@ export interface Schemas {
             /** @description The secret that was used */
             reference?: string;
             connection?: string;
+            /** @description Of dead letters and effects in doubt, how many of them are of events over which connection; of 10,000 at most */
+            connections?: {
+                [key: string]: number;
+            };
             run?: string;
             step?: string;
             reconciliation?: string;
@@ -1160,6 +1178,8 @@ export interface Operations {
             key?: string;
             /** @description What the pipeline orders its events by: the runs of one entity */
             orderKey?: string;
+            /** @description The connection over which its event came */
+            connection?: string;
             /** @description Of the pipeline that the run keeps to */
             version?: number;
             /** @description The plan that the run keeps to */
@@ -1363,6 +1383,8 @@ export interface Operations {
     listDeadLetters: {
         input: {
             pipeline?: string;
+            /** @description The connection over which the event came */
+            connection?: string;
             /** @enum {unknown} */
             queue?: "retry" | "repair" | "quarantine";
             /** @description Of a group */
@@ -1383,6 +1405,8 @@ export interface Operations {
     listDeadLetterGroups: {
         input: {
             pipeline?: string;
+            /** @description The connection over which the event came */
+            connection?: string;
             /** @enum {unknown} */
             queue?: "retry" | "repair" | "quarantine";
         };

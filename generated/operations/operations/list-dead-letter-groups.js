@@ -21,6 +21,10 @@ export const listDeadLetterGroupsPlan = {
       "pipeline": {
         "type": "string"
       },
+      "connection": {
+        "type": "string",
+        "description": "The connection over which the event came"
+      },
       "queue": {
         "enum": [
           "retry",
@@ -53,6 +57,15 @@ export const listDeadLetterGroupsPlan = {
       {
         "key": "pipeline",
         "name": "pipeline",
+        "in": "query",
+        "required": false,
+        "style": "form",
+        "explode": true,
+        "allowReserved": false
+      },
+      {
+        "key": "connection",
+        "name": "connection",
         "in": "query",
         "required": false,
         "style": "form",

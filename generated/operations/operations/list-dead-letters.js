@@ -21,6 +21,10 @@ export const listDeadLettersPlan = {
       "pipeline": {
         "type": "string"
       },
+      "connection": {
+        "type": "string",
+        "description": "The connection over which the event came"
+      },
       "queue": {
         "enum": [
           "retry",
@@ -67,6 +71,15 @@ export const listDeadLettersPlan = {
       {
         "key": "pipeline",
         "name": "pipeline",
+        "in": "query",
+        "required": false,
+        "style": "form",
+        "explode": true,
+        "allowReserved": false
+      },
+      {
+        "key": "connection",
+        "name": "connection",
         "in": "query",
         "required": false,
         "style": "form",

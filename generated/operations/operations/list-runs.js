@@ -32,6 +32,10 @@ export const listRunsPlan = {
         "type": "string",
         "description": "What the pipeline orders its events by: the runs of one entity"
       },
+      "connection": {
+        "type": "string",
+        "description": "The connection over which its event came"
+      },
       "version": {
         "type": "integer",
         "minimum": 1,
@@ -105,6 +109,15 @@ export const listRunsPlan = {
       {
         "key": "orderKey",
         "name": "orderKey",
+        "in": "query",
+        "required": false,
+        "style": "form",
+        "explode": true,
+        "allowReserved": false
+      },
+      {
+        "key": "connection",
+        "name": "connection",
         "in": "query",
         "required": false,
         "style": "form",

@@ -15,6 +15,7 @@ export const cancellationRoutes: readonly Route[] = [
       state: { enum: [...runStates] },
       key: text,
       orderKey: text,
+      connection: text,
     }),
     handle: async ({ runtime, actor, body }) => {
       // Held against the schema above, whose members are those of a filter.

@@ -29,8 +29,8 @@ it('lists the runs that a query names, those of one entity too', async () => {
     200,
   );
   expect(asked).toEqual([{ pipeline: 'p', key: 'k', orderKey: 'acc-1', limit: 7 }]);
-  await call(url, 'vera-token', '/v1/runs?version=2&planHash=h&open=true');
-  expect(asked.at(-1)).toEqual({ version: 2, planHash: 'h', open: true, limit: 50 });
+  await call(url, 'vera-token', '/v1/runs?version=2&planHash=h&open=true&connection=eu');
+  expect(asked.at(-1)).toEqual({ version: 2, planHash: 'h', open: true, connection: 'eu', limit: 50 });
   for (const query of ['version=two', 'version=0', 'open=false'])
     expect((await call(url, 'vera-token', `/v1/runs?${query}`)).status).toBe(400);
 });

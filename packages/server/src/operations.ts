@@ -291,7 +291,7 @@ export function addOperations(
 }
 
 async function listRuns({ runtime, query }: Call): Promise<Answer> {
-  const { pipeline, state, key, orderKey, planHash } = query;
+  const { pipeline, state, key, orderKey, connection, planHash } = query;
   const limit = limitOf(query, RUNS_LISTED);
   if (typeof limit !== 'number') return { problem: limit };
   if (state !== undefined && !runStates.some((one) => one === state)) {
@@ -311,6 +311,7 @@ async function listRuns({ runtime, query }: Call): Promise<Answer> {
     ...(state !== undefined && { state: state as RunState }),
     ...(key !== undefined && { key }),
     ...(orderKey !== undefined && { orderKey }),
+    ...(connection !== undefined && { connection }),
     ...(version !== undefined && { version }),
     ...(planHash !== undefined && { planHash }),
     ...(query['open'] !== undefined && { open: true }),

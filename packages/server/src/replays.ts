@@ -42,6 +42,7 @@ export const replayRoutes: readonly Route[] = [
       pipeline: text,
       key: text,
       orderKey: text,
+      connection: text,
       fromMs: { type: 'integer' },
       toMs: { type: 'integer' },
       state: { enum: [...runStates] },
@@ -88,7 +89,7 @@ function filtered(
   query: Readonly<Record<string, string>>,
   list: (filter: DeadLetterFilter) => Answer,
 ): Answer {
-  const { pipeline, queue, fingerprint, failureClass } = query;
+  const { pipeline, connection, queue, fingerprint, failureClass } = query;
   const known = QUEUES.find((one) => one === queue);
   if (queue !== undefined && known === undefined)
     return { problem: badQuery(`queue must be one of ${QUEUES.join(', ')}`) };
@@ -97,6 +98,7 @@ function filtered(
   return list({
     ...(limit !== undefined && { limit }),
     ...(pipeline !== undefined && { pipeline }),
+    ...(connection !== undefined && { connection }),
     ...(known !== undefined && { queue: known }),
     ...(fingerprint !== undefined && { fingerprint }),
     ...(failureClass !== undefined && { failureClass }),

@@ -84,13 +84,24 @@ export const RUNS_LISTED = 50;
 
 type RunFilter = NonNullable<Parameters<Ledger['runs']>[0]>;
 
-function runFilter({ pipeline, state, key, orderKey, version, planHash, open, limit }: Query): RunFilter {
+function runFilter({
+  pipeline,
+  state,
+  key,
+  orderKey,
+  connection,
+  version,
+  planHash,
+  open,
+  limit,
+}: Query): RunFilter {
   return {
     ...(pipeline !== undefined && { pipeline }),
     // A state that does not exist finds no run.
     ...(state !== undefined && { state: state as NonNullable<RunFilter['state']> }),
     ...(key !== undefined && { key }),
     ...(orderKey !== undefined && { orderKey }),
+    ...(connection !== undefined && { connection }),
     ...(version !== undefined && { version: Number(version) }),
     ...(planHash !== undefined && { planHash }),
     ...(open !== undefined && { open: true }),

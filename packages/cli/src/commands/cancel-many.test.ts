@@ -93,7 +93,7 @@ describe('runs cancel by a filter', () => {
   it.each([
     [
       ['--reason', 'why'],
-      'name a run, or those of --pipeline, --version, --plan, --state, --key or --order-key',
+      'name a run, or those of --pipeline, --version, --plan, --state, --key, --order-key or --connection',
     ],
     [['r1', '--version', '2', '--reason', 'why'], 'name a run, or those of'],
     [

@@ -23,6 +23,7 @@ export async function cancelMany(
     state: args.text('state'),
     key: args.text('key'),
     orderKey: args.text('order-key'),
+    connection: args.text('connection'),
   };
   const isFiltered = Object.values(filter).some((value) => value !== undefined);
   const isNamed = args.positionals[0] !== undefined;
@@ -37,7 +38,7 @@ export async function cancelMany(
   if (isNamed === isFiltered)
     throw new UsageError(
       isNamed ? 'arguments-contradict' : 'argument-missing',
-      'name a run, or those of --pipeline, --version, --plan, --state, --key or --order-key',
+      'name a run, or those of --pipeline, --version, --plan, --state, --key, --order-key or --connection',
     );
   return isNamed ? undefined : dryRun(filter, client, args, show, io);
 }

@@ -4,6 +4,7 @@ import { type CommandSpec, UsageError } from '../command.ts';
 import { roughDuration } from '../text/rough-duration.ts';
 import { renderTable } from '../text/table.ts';
 import { time } from '../text/utc-time.ts';
+import { connectionColumn } from './connection-column.ts';
 import { givenJson } from './given-json.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
 import { placeGiven, wayOf } from './step-place.ts';
@@ -21,12 +22,14 @@ export const inDoubtCommands: readonly CommandSpec[] = [
       const { inDoubt } = (await client.get('/v1/in-doubt')) as {
         inDoubt: (Omit<InDoubtEntry, 'key'> & Partial<InDoubtEntry>)[];
       };
+      const connection = connectionColumn(inDoubt, { drop: 2, below: true });
       return show(inDoubt, (width) =>
         renderTable(
           [
             'RUN',
             { title: 'PIPELINE', shortens: true },
             { title: 'KEY', shortens: true },
+            ...connection.titles,
             'STEP',
             // What is looked up in the other system.
             { title: 'OPERATION', below: true },
@@ -41,6 +44,7 @@ export const inDoubtCommands: readonly CommandSpec[] = [
             entry.pipeline,
             // Earlier servers do not say it.
             entry.key ?? '',
+            ...connection.cell(entry),
             entry.stepId,
             calledOver(entry),
             entry.idempotencyKey ?? 'none',

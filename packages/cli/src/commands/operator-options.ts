@@ -35,6 +35,7 @@ export const filters: Readonly<Record<string, OptionSpec>> = {
     value: '<key>',
     help: 'with this order key (`identity.orderBy`): of one entity',
   },
+  connection: { type: 'string', value: '<name>', help: 'whose event came over this connection' },
   state: { type: 'string', value: '<state>', help: 'in this state', choices: runStates },
 };
 

@@ -55,6 +55,13 @@ describe('a replay', () => {
     ]);
   });
 
+  it('is of the runs of one account', async () => {
+    const { sent } = await tenon('replay --connection shop-us --reason why', report);
+    expect(sent).toEqual([
+      `POST /v1/replays ${JSON.stringify({ filter: { connection: 'shop-us' }, reason: 'why' })}`,
+    ]);
+  });
+
   it('has changes pending where a run would go on that has nothing to send', async () => {
     const runs = [{ ...report.runs[0]!, effectsToSend: [] }];
     expect((await tenon('replay --run r1 --reason why', { ...report, runs })).code).toBe(5);

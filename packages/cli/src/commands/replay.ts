@@ -8,6 +8,7 @@ import { plural } from '../render/index.ts';
 import { roughDuration } from '../text/rough-duration.ts';
 import { renderTable } from '../text/table.ts';
 import { parseTime } from '../text/utc-time.ts';
+import { connectionColumn } from './connection-column.ts';
 import { applyFrozen, askedLines, showFrozen } from './frozen-set.ts';
 import { filters, listing, needReason, parseLimit, rate, reason, remote } from './operator-options.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
@@ -18,6 +19,7 @@ import { type Show, withClient, withRunning } from './with-client.ts';
 
 const letters: Readonly<Record<string, OptionSpec>> = {
   pipeline: filters['pipeline']!,
+  connection: filters['connection']!,
   queue: {
     type: 'string',
     value: '<queue>',
@@ -48,10 +50,12 @@ export const replayCommands: readonly CommandSpec[] = [
       const { deadLetters } = (await client.get('/v1/dead-letters', {
         limit: parseLimit(args.text('limit')),
         pipeline: args.text('pipeline'),
+        connection: args.text('connection'),
         queue: args.text('queue'),
         failureClass: args.text('class'),
         fingerprint: args.text('group'),
       })) as { deadLetters: DeadLetter[] };
+      const connection = connectionColumn(deadLetters, { drop: 7, below: true });
       const code = show(deadLetters, (width) =>
         renderTable(
           [
@@ -59,6 +63,7 @@ export const replayCommands: readonly CommandSpec[] = [
             { title: 'PIPELINE', shortens: true },
             { title: 'QUEUE', drop: 5, below: true },
             { title: 'KEY', shortens: true },
+            ...connection.titles,
             'STEP',
             { title: 'CLASS', drop: 3 },
             { title: 'ATTEMPTS', drop: 1 },
@@ -73,6 +78,7 @@ export const replayCommands: readonly CommandSpec[] = [
             letter.pipeline,
             letter.queue,
             letter.key,
+            ...connection.cell(letter),
             letter.step,
             letter.failure.class,
             String(letter.attempts),
@@ -93,10 +99,16 @@ export const replayCommands: readonly CommandSpec[] = [
   {
     name: 'dead-letters groups',
     summary: 'Dead letters of one cause together, the largest group first',
-    options: { ...listing, pipeline: letters['pipeline']!, queue: letters['queue']! },
+    options: {
+      ...listing,
+      pipeline: letters['pipeline']!,
+      connection: letters['connection']!,
+      queue: letters['queue']!,
+    },
     run: withClient(async (client, args, show, io) => {
       const { groups } = (await client.get('/v1/dead-letter-groups', {
         pipeline: args.text('pipeline'),
+        connection: args.text('connection'),
         queue: args.text('queue'),
       })) as { groups: DeadLetterGroup[] };
       const code = show(groups, (width) =>
@@ -185,6 +197,7 @@ export const replayCommands: readonly CommandSpec[] = [
         pipeline: args.text('pipeline'),
         key: args.text('key'),
         orderKey: args.text('order-key'),
+        connection: args.text('connection'),
         state: args.text('state'),
         event: args.text('event'),
         deliveryId: args.text('delivery'),
@@ -197,7 +210,7 @@ export const replayCommands: readonly CommandSpec[] = [
       if (Object.values(filter).every((value) => value === undefined))
         throw new UsageError(
           'argument-missing',
-          'say what to replay: --run, --key, --order-key, --event, --delivery, --pipeline, --state, --from, --to, --group, --queue, --class',
+          'say what to replay: --run, --key, --order-key, --connection, --event, --delivery, --pipeline, --state, --from, --to, --group, --queue, --class',
         );
       return dryRun(client, args, show, io, filter);
     }),

@@ -29,6 +29,7 @@ export function runPage(
     `contracts  ${run.contracts.map((contract) => `${contract.name} ${contract.version} ${contract.digest.slice(0, 19)}`).join(', ')}`,
     `key        ${run.key}`,
     ...(run.orderKey === undefined ? [] : [`order key  ${run.orderKey}`]),
+    ...(run.connection === undefined ? [] : [`came over  ${run.connection}`]),
     `state      ${stateWords(run, parked, keeping)}`,
     `owner      ${run.owner}`,
     `accepted   ${time(run.acceptedAtMs)}`,

@@ -37,6 +37,19 @@ it('runs ls asks for those of one entity, and runs show names it', async () => {
   expect(text).toContain('order key  acc-1\n');
 });
 
+it('runs ls asks for those of one account, and says whose each is', async () => {
+  const tenon = (answer: object, ...argv: string[]) =>
+    runAgainst(answer, operateCommands, [...argv, ...HERE], { cwd: tmpdir() });
+  const runs = [{ ...run, connection: 'shop-us' }, run];
+  const { sent, text } = await tenon({ runs }, 'runs', 'ls', '--connection', 'shop-us');
+  expect(sent).toEqual(['GET /v1/runs?connection=shop-us']);
+  const [header, , first] = text.split('\n');
+  expect(first!.slice(header!.indexOf('CONNECTION'))).toMatch(/^shop-us /);
+  const { text: shown } = await tenon({ ...run, connection: 'shop-us' }, 'runs', 'show', 'r1');
+  expect(shown).toContain('came over  shop-us\n');
+  expect((await tenon({ runs: [run] }, 'runs', 'ls')).text).not.toContain('CONNECTION');
+});
+
 describe('runs trace', () => {
   const unknown = Response.json({ title: 'No such run', code: 'HTTP_RESOURCE_UNKNOWN' }, { status: 404 });
   const trace = (...argv: string[]) =>

@@ -10,6 +10,7 @@ import { oneLine } from '../text/printable.ts';
 import { renderTable } from '../text/table.ts';
 import { time } from '../text/utc-time.ts';
 import { cancelMany } from './cancel-many.ts';
+import { connectionColumn } from './connection-column.ts';
 import { deliveredWords } from './delivered-words.ts';
 import { givenJson } from './given-json.ts';
 import { heldWords } from './held-words.ts';
@@ -51,9 +52,11 @@ export const runsCommands: readonly CommandSpec[] = [
         open: args.flag('open') ? 'true' : undefined,
         key: args.text('key'),
         orderKey: args.text('order-key'),
+        connection: args.text('connection'),
         state: args.text('state'),
         limit: parseLimit(args.text('limit')),
       })) as { runs: RunSummary[] };
+      const connection = connectionColumn(runs, { drop: 4 });
       const code = show(runs, (width) =>
         renderTable(
           [
@@ -61,6 +64,7 @@ export const runsCommands: readonly CommandSpec[] = [
             { title: 'PIPELINE', shortens: true },
             { title: 'VERSION', drop: 1 },
             { title: 'KEY', shortens: true },
+            ...connection.titles,
             'STATE',
             'STEP',
             { title: 'ACCEPTED', drop: 3 },
@@ -72,6 +76,7 @@ export const runsCommands: readonly CommandSpec[] = [
             run.pipeline,
             String(run.version),
             run.key,
+            ...connection.cell(run),
             run.state,
             run.step ?? '',
             time(run.acceptedAtMs),

@@ -42,6 +42,8 @@ export type Alarm = {
   /** The secret that was used, by the first use that was told: over which connection, in which run, at which step. */
   readonly reference?: string;
   readonly connection?: string;
+  /** Of dead letters and effects in doubt, how many of them are of events over which connection; of 10,000 at most. */
+  readonly connections?: Readonly<Record<string, number>>;
   /** Where messages are taken from over the connection, or are not. */
   readonly source?: string;
   readonly run?: string;

@@ -12,12 +12,16 @@ export interface PendingApproval extends ApartFromOne {
   readonly expiresAtMs: number;
   readonly show: Json;
   readonly key: string;
+  /** Over which the event of the run came: see `RunSummary`. */
+  readonly connection?: string;
 }
 
 export interface InDoubtEntry {
   readonly runId: string;
   readonly pipeline: string;
   readonly key: string;
+  /** Over which the event of the run came: see `RunSummary`. Over which the effect was sent is in `evidence`. */
+  readonly connection?: string;
   readonly stepId: string;
   readonly operation: string;
   /** Absent where the call carried none. */
@@ -32,6 +36,8 @@ export interface ForwardFix {
   readonly runId: string;
   readonly pipeline: string;
   readonly key: string;
+  /** Over which the event of the run came: see `RunSummary`. */
+  readonly connection?: string;
   /** The step, or the item of a list: `lines[7]`. */
   readonly stepId: string;
   readonly task: string;
@@ -53,6 +59,8 @@ export interface DeadLetter {
   readonly key: string;
   /** The entity that the run is about, as `RunSummary` has it. */
   readonly orderKey?: string;
+  /** Over which the event of the run came: see `RunSummary`. */
+  readonly connection?: string;
   readonly eventId: string;
   readonly step: string;
   readonly failure: Failure;
@@ -70,6 +78,7 @@ export interface DeadLetter {
 
 export interface DeadLetterFilter {
   readonly pipeline?: string;
+  readonly connection?: string;
   readonly queue?: DeadLetter['queue'];
   readonly fingerprint?: string;
   readonly failureClass?: string;

@@ -7,6 +7,8 @@ export interface ReplayFilter {
   readonly key?: string;
   /** Of the runs of one entity: see `RunSummary`. */
   readonly orderKey?: string;
+  /** Whose event came over this connection: see `RunSummary`. */
+  readonly connection?: string;
   readonly fromMs?: number;
   readonly toMs?: number;
   readonly state?: RunState;

@@ -19,6 +19,8 @@ export interface RunFilter {
   readonly key?: string;
   /** What the pipeline orders events by (`identity.orderBy`): the runs of one entity. */
   readonly orderKey?: string;
+  /** Whose event came over this connection: see `RunSummary`. */
+  readonly connection?: string;
   /** That keep to this version of their pipeline. */
   readonly version?: number;
   /** That keep to this plan: a contract or a connector that changed makes another one under the same version. */
@@ -63,6 +65,8 @@ export interface RunSummary {
   readonly key: string;
   /** Of a pipeline that orders its events (`identity.orderBy`): the entity that it is about. */
   readonly orderKey?: string;
+  /** Over which its event came; absent where it was started by hand, run by another pipeline, or published by one over no connection. */
+  readonly connection?: string;
   readonly state: RunState;
   readonly step?: string;
   readonly acceptedAtMs: number;

@@ -26,6 +26,7 @@ import { PassedTime } from './control/passed-time.ts';
 import { StandingAlarms } from './control/standing-alarms.ts';
 import { SwitchKeeper } from './control/switch-keeper.ts';
 import { DrillBook } from './drills/drill-book.ts';
+import { ConnectionParts } from './file/connection-parts.ts';
 import { DISK_FREE_BYTES_MIN, DiskSpace } from './file/disk-space.ts';
 import { forLedger, systemForLedger } from './file/ledger-names.ts';
 import { LedgerWriter, type Noted, SYSTEM, subjectOf, type TimedFact } from './file/ledger-rows.ts';
@@ -81,6 +82,7 @@ export class EmbeddedEngine implements RunHost {
   readonly keepPayloadsMs: number;
   readonly calls: Calls;
   readonly admission: Admission;
+  readonly connectionParts = new ConnectionParts();
   readonly #time: PassedTime;
   readonly activations: Activations;
   readonly switches: SwitchKeeper;
@@ -484,6 +486,7 @@ const CHORES: Readonly<Record<Chore | 'scrub', string>> = {
   rewrap: 'data keys are still to be wrapped anew',
   nameLanes: 'order keys are still to be hidden',
   sealOlder: 'data from before encryption is still to be encrypted',
+  fillConnections: 'runs from before are still to be found by their connection',
   emptyWal: 'the write-ahead log is still to be moved into the file',
   scrub: 'what was overwritten is still to be taken out of the file and its write-ahead log',
 };

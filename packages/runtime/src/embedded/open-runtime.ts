@@ -17,6 +17,7 @@ import { LiveDrills } from './drills/live-drills.ts';
 import { recordDrill } from './drills/record-drill.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { backupTo } from './file/backup.ts';
+import { fillConnectionsInBackground } from './file/connection-parts.ts';
 import { DataKeys, proveKeys } from './file/data-keys.ts';
 import { behindMark, openDatabase, openReader } from './file/database.ts';
 import { erase } from './file/erase.ts';
@@ -126,6 +127,7 @@ export async function openRuntimeWith(
     options,
   );
   if (options.encryption !== undefined) encryptInBackground(engine);
+  fillConnectionsInBackground(engine);
   const reconciliations = new Reconciliations(engine, options);
   engine.reconciliations = reconciliations;
   const repairs = new Repairs(engine, reconciliations.reports, replays, options);

@@ -349,8 +349,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'what begins at once is not marked as taken',
     statements,
-    '?11, ?11, ?11, 1, ?12, ?13)`',
-    '?11, ?11, ?11, 0, ?12, ?13)`',
+    '?11, ?11, ?11, 1, ?12, ?13, ?14)`',
+    '?11, ?11, ?11, 0, ?12, ?13, ?14)`',
   ),
   bug(
     'what is set aside after a crash is not gone on with',

@@ -1,6 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { TreeHead } from '../../ledger/checkpoint.ts';
 import { LedgerTree } from '../../ledger/tiles.ts';
+import { fillConnections } from '../file/connection-parts.ts';
 import type { EncryptionOptions } from '../file/data-keys.ts';
 import { HighWaterMark } from '../file/high-water.ts';
 import { nameLanes } from '../file/name-older.ts';
@@ -16,7 +17,7 @@ export type Group = readonly Write[];
 export type BatchResult = readonly (string | undefined)[];
 
 /** What the writer does for its file between batches, a slice at a time: see `Sealer`, `nameLanes`, `sealOlder` and the checkpoint thread. */
-export type Chore = 'shred' | 'rewrap' | 'nameLanes' | 'sealOlder' | 'emptyWal';
+export type Chore = 'shred' | 'rewrap' | 'nameLanes' | 'sealOlder' | 'fillConnections' | 'emptyWal';
 
 /**
  * How what was overwritten is taken out: `emptyLog` of the write-ahead log alone, `writeAnew` of unused bytes of pages as well. A row that
@@ -112,6 +113,8 @@ export class BatchWriter {
         return this.#slice(() => nameLanes(this.#db, this.#sealer));
       case 'sealOlder':
         return this.#slice(() => sealOlder(this.#db, this.#sealer));
+      case 'fillConnections':
+        return this.#slice(() => fillConnections(this.#statements));
     }
   }
 

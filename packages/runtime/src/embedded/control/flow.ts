@@ -1,8 +1,9 @@
 import type { GuardState, Transport } from '@tenon/connector';
-import type { Failure, Json } from '@tenon/model';
+import { compareText, type Failure, type Json } from '@tenon/model';
 import type { ConnectionFlow, FlowReport, LedgerEntry, Override, RunState } from '../../runtime.ts';
 import { openStates, terminalStates } from '../../states.ts';
 import type { Statements } from '../file/statements.ts';
+import { connectionOf } from '../intake/event-connection.ts';
 
 /** Counted no further: a count walks the index. */
 const COUNTED_MAX = 100_000;
@@ -192,6 +193,30 @@ export function deadLettersByClass(read: Statements): FlowReport['deadLetters'] 
       oldestMs: Number(row['oldest']),
     }));
 }
+
+/** What is open of a pipeline, by the connections over which its events came: the most first. Of so many at most. */
+export function openByConnection(
+  read: Statements,
+  kind: 'deadLetter' | 'doubt',
+  pipeline: string,
+  queue?: string,
+): Readonly<Record<string, number>> {
+  const bySource = read
+    .of(
+      `SELECT source, count(*) AS n FROM (SELECT e.source FROM openings o JOIN runs r ON r.seq = o.run_seq JOIN events e ON e.seq = r.event_seq
+       WHERE o.kind = ?1 AND r.pipeline = ?2 AND coalesce(?3, o.letter_queue, '') = coalesce(o.letter_queue, '') AND (o.kind = 'doubt' OR r.state = 'failed') LIMIT ${LOOKED_AT_MAX}) GROUP BY 1`,
+    )
+    .all(kind, pipeline, queue ?? null);
+  const counts = new Map<string, number>();
+  for (const { source, n } of bySource) {
+    const connection = connectionOf(String(source));
+    if (connection !== undefined) counts.set(connection, (counts.get(connection) ?? 0) + Number(n));
+  }
+  return Object.fromEntries([...counts].toSorted(([a, x], [b, y]) => y - x || compareText(a, b)));
+}
+
+/** Of what is open, in one look at whose it is. */
+const LOOKED_AT_MAX = 10_000;
 
 export function connectionFlow(
   connection: string,

@@ -6,7 +6,7 @@ import type { RunRow } from '../file/run-row.ts';
 import { TERMINAL } from '../file/statements.ts';
 import type { StoredRun } from '../file/stored-rows.ts';
 import { diskSpaceRefusal, intakeRefusal } from '../intake/backpressure.ts';
-import { deadLettersByClass, doubtsByPipeline } from './flow.ts';
+import { deadLettersByClass, doubtsByPipeline, openByConnection } from './flow.ts';
 import { answeredBy } from './standing-alarms.ts';
 
 /** Unfinished runs of a state looked at in one round. */
@@ -135,7 +135,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
       const { pipeline, queue } = group[0]!;
       const depth = group.reduce((sum, { count }) => sum + count, 0);
       const oldestMs = Math.min(...group.map((each) => each.oldestMs));
-      return alarmForOwner(
+      const alarms = alarmForOwner(
         {
           alarm: 'deadLetters',
           message: `dead letters of ${pipeline} in the queue ${queue}: ${depth}, the oldest since ${moment(oldestMs)}`,
@@ -145,12 +145,15 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
         },
         { depth, oldestMs, now },
       );
+      return alarms.map((alarm) =>
+        withConnections(alarm, openByConnection(engine.read, 'deadLetter', pipeline, queue)),
+      );
     });
   }
 
   function doubtAlarms(now: number): readonly Alarm[] {
-    return doubtsByPipeline(engine.read).flatMap(({ pipeline, count, oldestMs }) =>
-      alarmForOwner(
+    return doubtsByPipeline(engine.read).flatMap(({ pipeline, count, oldestMs }) => {
+      const alarms = alarmForOwner(
         {
           alarm: 'inDoubt',
           message: `effects of ${pipeline} in doubt: ${count}, the oldest since ${moment(oldestMs)}`,
@@ -158,8 +161,9 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
           pipeline,
         },
         { depth: count, oldestMs, now },
-      ),
-    );
+      );
+      return alarms.map((alarm) => withConnections(alarm, openByConnection(engine.read, 'doubt', pipeline)));
+    });
   }
 
   function flagAlarms(now: number): readonly Alarm[] {
@@ -247,6 +251,14 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
       },
     ];
   }
+}
+
+/** Whoever is woken sees at once whether it is one account. */
+function withConnections(alarm: Alarm, connections: Readonly<Record<string, number>>): Alarm {
+  const named = Object.entries(connections);
+  if (named.length === 0) return alarm;
+  const words = named.map(([connection, count]) => `${count} over ${connection}`).join(', ');
+  return { ...alarm, message: `${alarm.message}; of events ${words}`, connections };
 }
 
 function moment(ms: number): string {

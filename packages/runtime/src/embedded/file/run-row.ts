@@ -32,6 +32,8 @@ export interface RunRow {
   /** Tags (JSON) of the switches that hold it. */
   readonly held: string | null;
   readonly salt: string | null;
+  /** Over which its event came: '' over none, null where its event alone says (`StoredRows.connectionOf`). */
+  readonly connection: string | null;
 }
 
 export interface JournalRow {

@@ -147,6 +147,7 @@ test.each([
   ['would send again what a person did by hand', 17],
   ['knows no row of a step that was left out, and no run that was cancelled during its last call', 18],
   ['would take an event of another account for one that is waited for', 20],
+  ['says of no run over which connection its event came', 21],
 ])('a file is opened no more by a version that %s', (_, last) => {
   const database = new DatabaseSync(':memory:');
   // As the last such version leaves it.

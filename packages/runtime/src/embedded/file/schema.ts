@@ -213,6 +213,13 @@ CREATE INDEX runs_undoing ON runs (seq) WHERE state = 'compensating' AND claimed
 -- Nothing is changed, but an earlier version may not have the file: it would take an event of another account for one that a run waits for, and
 -- knows no call that chooses its connection.
 `,
+  `
+-- Over which connection the event of a run came: '' over none, NULL not stored, of a run from before this. And which parts of all runs have one
+-- of a connection: see connection-parts.ts, which fills in what was there before while everything goes on.
+ALTER TABLE runs ADD COLUMN connection TEXT;
+CREATE TABLE connection_parts (connection TEXT NOT NULL, part INTEGER NOT NULL, PRIMARY KEY (connection, part)) WITHOUT ROWID;
+INSERT INTO settings (name, value) SELECT 'connectionsLeft', coalesce(max(seq), 0) FROM runs;
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -65,16 +65,18 @@ export const writes = {
   /** Wakes every run that waits for such an event; each looks for itself whether it matches. */
   wakeWaiting:
     'UPDATE runs SET due_at = ?1 WHERE seq IN (SELECT run_seq FROM openings WHERE event = ?2) AND claimed <> 1',
-  /** Values: seq, id, pipeline, version, plan, key, order key, event, correlation, traceparent, owner, now, intake failure. */
-  putRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, order_key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, intake_failure, salt, data_key, behind, due_at)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'accepted', ?12, ?12, ?13, ?14, ?15, taken, CASE taken WHEN 1 THEN NULL ELSE ?12 END
+  /** Values: seq, id, pipeline, version, plan, key, order key, event, correlation, traceparent, owner, now, intake failure, salt, connection. */
+  putRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, order_key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, intake_failure, salt, connection, data_key, behind, due_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'accepted', ?12, ?12, ?13, ?14, ?15, ?16, taken, CASE taken WHEN 1 THEN NULL ELSE ?12 END
     FROM (SELECT ?7 IS NOT NULL AND EXISTS (SELECT 1 FROM runs WHERE pipeline = ?3 AND order_key = ?7 AND order_key IS NOT NULL AND state NOT IN (${TERMINAL})) AS taken)`,
   /** A run that begins at once: values as `putRun`, without an order key and without an intake failure. */
-  putClaimedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, claimed, salt, data_key)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?11, ?11, 1, ?12, ?13)`,
+  putClaimedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, claimed, salt, connection, data_key)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?11, ?11, 1, ?12, ?13, ?14)`,
   /** One that succeeds in the write that stores it: values as `putClaimedRun`, and when it ended. See `joinedEnds`. */
-  putEndedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, salt, data_key)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'succeeded', ?11, ?13, ?11, ?12, ?14)`,
+  putEndedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, salt, connection, data_key)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'succeeded', ?11, ?14, ?11, ?12, ?13, ?15)`,
+  /** Some run of the part came over the connection: see `ConnectionParts`. */
+  putConnectionPart: 'INSERT INTO connection_parts (connection, part) VALUES (?, ?) ON CONFLICT DO NOTHING',
   putKey:
     'INSERT INTO keys (pipeline, key, run_seq, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (pipeline, key) DO UPDATE SET run_seq = excluded.run_seq, expires_at = excluded.expires_at',
   putNewest:
@@ -303,7 +305,13 @@ export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
 };
 
 /** What may stand between both: none of it looks at the row of the run. */
-const BETWEEN: ReadonlySet<WriteName> = new Set(['putKey', 'putNewest', 'putLedger', 'putJournal']);
+const BETWEEN: ReadonlySet<WriteName> = new Set([
+  'putKey',
+  'putConnectionPart',
+  'putNewest',
+  'putLedger',
+  'putJournal',
+]);
 
 /**
  * The writes of a group, with a run that is begun and succeeds in it as one row put in: as two writes it was put into the index

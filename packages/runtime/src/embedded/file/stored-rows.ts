@@ -1,6 +1,7 @@
 import { canonicalJson, type Json } from '@tenon/model';
 import { GIVEN } from '../../interpreter/several-approvals.ts';
 import { RuntimeError } from '../../runtime-error.ts';
+import { connectionOf } from '../intake/event-connection.ts';
 import type { NewEvent } from '../intake/intake.ts';
 import { eventParts } from './event-value.ts';
 import { type Names, saltAndNames } from './names.ts';
@@ -124,6 +125,16 @@ export class StoredRows {
       if (error instanceof RuntimeError) return new Map();
       throw error;
     }
+  }
+
+  /** The connection over which the event of a run came, if over any. */
+  connectionOf({
+    connection,
+    event_seq: event,
+  }: Pick<RunRow, 'connection' | 'event_seq'>): string | undefined {
+    if (typeof connection === 'string') return connection || undefined;
+    const row = this.read.of('SELECT source FROM events WHERE seq = ?').get(event);
+    return connectionOf(String(row?.['source'] ?? ''));
   }
 
   /** The event that started a run, with where it came from. */

@@ -280,8 +280,10 @@ export class Admission {
       );
     group.onEnd((error) => {
       this.#isOver(arrival, error);
-      if (error === undefined) this.#tell(arrival, before, outcome, now);
-      else this.#takeBack(outcome);
+      if (error === undefined) {
+        this.#engine.connectionParts.stored(outcome.writes);
+        this.#tell(arrival, before, outcome, now);
+      } else this.#takeBack(outcome);
       this.#engine.dispatcher.end();
     });
   }

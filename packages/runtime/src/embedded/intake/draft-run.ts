@@ -7,6 +7,7 @@ import type { Noted } from '../file/ledger-rows.ts';
 import { withNames } from '../file/names.ts';
 import type { RunRow } from '../file/run-row.ts';
 import type { Write } from '../file/statements.ts';
+import { connectionOf } from './event-connection.ts';
 import type { Draft, NewEvent } from './intake.ts';
 
 /** Where a new run comes from, and what it is called. */
@@ -70,6 +71,7 @@ export function draftRun(
     failure: null,
     held: null,
     salt,
+    connection: connectionOf(event.source) ?? '',
   };
   const facts: Fact[] = [
     {
@@ -109,6 +111,7 @@ export function draftRun(
     seq,
     expiresAt,
   ]);
+  writes.push(...engine.connectionParts.unnoted(row));
   if (version !== undefined && row.stored_order_key !== null)
     writes.push(['putNewest', plan.pipeline, row.stored_order_key, JSON.stringify(version), seq, expiresAt]);
   return row;
@@ -137,6 +140,7 @@ function putRun(row: RunRow, { key, secret }: StoredNames): Write {
     row.accepted_at,
     row.intake_failure,
     secret,
+    row.connection,
   ];
 }
 
@@ -155,5 +159,6 @@ function putClaimedRun(row: RunRow, { key, secret }: StoredNames): Write {
     row.owner,
     row.accepted_at,
     secret,
+    row.connection,
   ];
 }

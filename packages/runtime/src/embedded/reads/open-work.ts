@@ -48,6 +48,7 @@ export class OpenWork {
         : redacted(detail['show'] ?? null, this.#hiddenFromOthers(run.plan_hash, opening.step)),
       ...shownAsked(asked.of(opening)),
       key: run.key,
+      ...this.#over(run),
     }));
   }
 
@@ -56,6 +57,7 @@ export class OpenWork {
       runId: run.run_id,
       pipeline: run.pipeline,
       key: run.key,
+      ...this.#over(run),
       stepId: opening.step,
       operation: unread === undefined ? String(detail['operation']) : 'cannot be read',
       ...(typeof detail['idempotencyKey'] === 'string' && { idempotencyKey: detail['idempotencyKey'] }),
@@ -71,6 +73,7 @@ export class OpenWork {
       runId: run.run_id,
       pipeline: run.pipeline,
       key: run.key,
+      ...this.#over(run),
       stepId: opening.step,
       task: unread === undefined ? String(detail['task']) : 'find out what is owed: it cannot be read',
       because: unread === undefined ? String(detail['because']) : unread.message,
@@ -119,6 +122,7 @@ export class OpenWork {
         unread === undefined ? (detail as unknown as LetterDetail) : unreadLetter(opening, unread);
       const fingerprint = fingerprintOf(run.pipeline, opening.step, letter.failure);
       if (filter.pipeline !== undefined && filter.pipeline !== run.pipeline) continue;
+      if (filter.connection !== undefined && filter.connection !== this.#over(run).connection) continue;
       if (filter.queue !== undefined && filter.queue !== letter.queue) continue;
       if (filter.fingerprint !== undefined && filter.fingerprint !== fingerprint) continue;
       if (filter.failureClass !== undefined && filter.failureClass !== letter.failure.class) continue;
@@ -129,6 +133,7 @@ export class OpenWork {
         queue: letter.queue,
         key: run.key,
         ...(run.order_key !== null && { orderKey: run.order_key }),
+        ...this.#over(run),
         eventId: run.delivery ?? run.delivery_id,
         step: opening.step,
         failure: letter.failure,
@@ -142,6 +147,11 @@ export class OpenWork {
         settled: letter.settled,
       };
     }
+  }
+
+  #over(run: StoredRun): { readonly connection?: string } {
+    const connection = this.#stored.connectionOf(run);
+    return connection === undefined ? {} : { connection };
   }
 
   #opened(kind: OpeningRow['kind']): Opened[] {

@@ -53,7 +53,7 @@ export class Queries {
     const standing = new Standing(this.stored);
     return rows.map((row) => {
       const named = this.stored.named(row);
-      return { ...summaryOf(named), ...standing.of(named, row.order_key) };
+      return { ...summaryOf(this.stored, named), ...standing.of(named, row.order_key) };
     });
   }
 

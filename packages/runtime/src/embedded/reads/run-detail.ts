@@ -7,7 +7,7 @@ import { Standing } from '../control/standing.ts';
 import { eventParts } from '../file/event-value.ts';
 import { redacted } from '../file/redact.ts';
 import type { JournalRow, RunRow } from '../file/run-row.ts';
-import type { StoredRun } from '../file/stored-rows.ts';
+import type { StoredRows, StoredRun } from '../file/stored-rows.ts';
 import { lettingGoOf } from '../work/letting-go.ts';
 import { AskedApprovals } from './asked-approval.ts';
 import { withAwaited } from './awaited.ts';
@@ -23,7 +23,7 @@ export function runDetail(queries: Queries, row: RunRow): RunDetail {
   const { steps, stepsUnread, ...parked } = doneOf(queries, plan, row);
   const { payload: input, headers } = eventParts(stored.shownPayload(row.event_seq));
   return {
-    ...summaryOf(row),
+    ...summaryOf(stored, row),
     ...new Standing(stored).of(row, row.stored_order_key),
     contracts: plan.contracts,
     input: redacted(input, inputPointers(plan, row)),
@@ -64,7 +64,8 @@ function doneOf(
 }
 
 /** What is shown of each run of a list. */
-export function summaryOf(row: StoredRun | RunRow): RunSummary {
+export function summaryOf(stored: StoredRows, row: StoredRun | RunRow): RunSummary {
+  const connection = stored.connectionOf(row);
   return {
     runId: row.run_id,
     pipeline: row.pipeline,
@@ -72,6 +73,7 @@ export function summaryOf(row: StoredRun | RunRow): RunSummary {
     planHash: row.plan_hash,
     key: row.key,
     ...(row.order_key !== null && { orderKey: row.order_key }),
+    ...(connection !== undefined && { connection }),
     state: row.state,
     ...(row.step !== null && { step: row.step }),
     acceptedAtMs: row.accepted_at,

@@ -1,5 +1,6 @@
 import type { ReplayFilter, RunFilter, RunState } from '../../runtime.ts';
 import { openStates } from '../../states.ts';
+import { cameOver, rangesOf } from '../file/connection-parts.ts';
 import { isOneOf } from '../file/names.ts';
 import type { StoredRows, StoredRun } from '../file/stored-rows.ts';
 
@@ -26,6 +27,12 @@ export class RunSearch {
 
   /** The newest first. */
   newest({ open, ...filter }: RunFilter, limit: number): readonly StoredRun[] {
+    if (isByParts(filter)) {
+      for (const search = this.#overConnection({ ...filter, ...(open && { open }) }, limit); ; ) {
+        const { done, value } = search.next();
+        if (done) return value;
+      }
+    }
     if (open !== true) return this.#rowsBy(filter, limit);
     // State by state, each in the order of its index: for several at once all of them would be sorted.
     return this.#inStates(filter, limit, openOf(filter));
@@ -40,11 +47,43 @@ export class RunSearch {
     limit: number,
     turn: () => Promise<void>,
   ): Promise<readonly StoredRun[]> {
-    const { key, orderKey, version, planHash, state } = filter;
-    if (key !== undefined || (orderKey ?? version ?? planHash) === undefined)
-      return this.newest({ ...filter, ...(open && { open }) }, limit);
-    const states = open === true ? openOf(filter) : state === undefined ? undefined : [state];
-    return this.#inParts(filter, limit, turn, states);
+    const { key, orderKey, version, planHash, connection } = filter;
+    const asked = { ...filter, ...(open && { open }) };
+    if (key !== undefined || (orderKey ?? version ?? planHash ?? connection) === undefined)
+      return this.newest(asked, limit);
+    const states = statesOf(asked);
+    const isFew = states?.every((one) => this.#isRare(one)) || this.#isSmall(filter.pipeline);
+    if (connection === undefined || isFew) return this.#inParts(filter, limit, turn, states);
+    for (const search = this.#overConnection(asked, limit); ; ) {
+      const { done, value } = search.next();
+      if (done) return value;
+      await turn();
+    }
+  }
+
+  /** Those of a connection, by the parts that have one. Gives a turn whenever it has looked at as many as there are in a part of a search. */
+  *#overConnection(filter: RunFilter, limit: number): Generator<void, readonly StoredRun[]> {
+    const states = statesOf(filter);
+    const lowest = this.#lowest(filter);
+    if (filter.connection === undefined || lowest === undefined || states?.length === 0) return [];
+    const found: StoredRun[] = [];
+    let looked = 0;
+    for (const { from, before } of rangesOf(this.#stored.read, filter.connection, 'newest')) {
+      if (before <= lowest) break;
+      const part = { by: {}, from, before };
+      const left = limit - found.length;
+      found.push(
+        ...(states === undefined
+          ? this.#rowsBy(filter, left, part)
+          : this.#inStates(filter, left, states, part)),
+      );
+      if (found.length >= limit) break;
+      looked += before - from;
+      if (looked < PART) continue;
+      looked = 0;
+      yield;
+    }
+    return found;
   }
 
   /** `states`: those that are asked for, where not all are. In each part at once, for a run may move on to one that was looked through before. */
@@ -132,6 +171,11 @@ export class RunSearch {
     if (filter.state !== undefined && filter.state !== 'succeeded') conditions.push(`state <> 'succeeded'`);
     add('version = ?', filter.version);
     add('plan_hash = ?', filter.planHash);
+    if (filter.connection !== undefined) {
+      const { condition, values: named } = cameOver('runs', filter.connection);
+      conditions.push(condition);
+      values.push(...named);
+    }
     if (part !== undefined) {
       add('seq >= ?', part.from);
       add('seq < ?', part.before);
@@ -166,6 +210,12 @@ export class RunSearch {
     return at ?? undefined;
   }
 
+  #isSmall(pipeline: string | undefined): boolean {
+    if (pipeline === undefined) return false;
+    const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM runs WHERE pipeline = ? LIMIT ${PART})`;
+    return Number(this.#stored.read.rows<{ n: number }>(sql, pipeline)[0]?.n) < PART;
+  }
+
   #isRare(state: RunState | undefined): boolean {
     if (state === undefined || state === 'succeeded') return false;
     const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM runs WHERE state = ? AND state <> 'succeeded' LIMIT ${RARE_MAX})`;
@@ -178,10 +228,12 @@ export class RunSearch {
     limit: number,
     turn: () => Promise<void>,
   ): Promise<readonly StoredRun[]> {
-    const { runId, key, deliveryId, correlationId, pipeline, state, fromMs, toMs } = filter;
+    const { runId, key, deliveryId, correlationId, pipeline, connection, state, fromMs, toMs } = filter;
     if ((runId ?? key ?? deliveryId ?? correlationId) !== undefined) return this.oldest(filter, limit);
     const isByState =
       state !== undefined && state !== 'succeeded' && (pipeline === undefined || this.#isRare(state));
+    if (connection !== undefined && !isByState && !this.#isSmall(pipeline))
+      return this.#oldestOver(connection, filter, limit, turn);
     const by: Base = isByState ? { state } : { pipeline };
     const last = toMs === undefined ? Number.MAX_SAFE_INTEGER : this.#seqAt(toMs + CLOCK_SLACK_MS);
     const found: StoredRun[] = [];
@@ -194,6 +246,25 @@ export class RunSearch {
       found.push(...this.oldest(filter, limit - found.length, part));
       from = next;
       if (from !== undefined) await turn();
+    }
+    return found;
+  }
+
+  async #oldestOver(
+    connection: string,
+    filter: ReplayFilter,
+    limit: number,
+    turn: () => Promise<void>,
+  ): Promise<readonly StoredRun[]> {
+    const found: StoredRun[] = [];
+    let looked = 0;
+    for (const { from, before } of rangesOf(this.#stored.read, connection, 'oldest')) {
+      found.push(...this.oldest(filter, limit - found.length, { by: {}, from, before }));
+      if (found.length >= limit) break;
+      looked += before - from;
+      if (looked < PART) continue;
+      looked = 0;
+      await turn();
     }
     return found;
   }
@@ -235,6 +306,7 @@ export class RunSearch {
         conditions.push({ condition: `${part === undefined ? '' : '+'}${column}${isOneOf(values)}`, values });
       }
     if (filter.correlationId !== undefined) conditions.push(ofCorrelation(filter.correlationId));
+    if (filter.connection !== undefined) conditions.push(cameOver('r', filter.connection));
     // Runs are numbered as they are accepted: a window of time is one of numbers, found without reading what is between.
     if (filter.fromMs !== undefined && part === undefined)
       conditions.push({ condition: 'r.seq >= ?', values: [this.#seqAt(filter.fromMs - CLOCK_SLACK_MS)] });
@@ -265,6 +337,17 @@ export class RunSearch {
     }
     return low;
   }
+}
+
+/** Is it for the runs of a connection, with nothing that is found by an index of its own? */
+function isByParts({ connection, key }: RunFilter): boolean {
+  return connection !== undefined && key === undefined;
+}
+
+/** States that are asked for, where not all are. */
+function statesOf({ open, state, ...filter }: RunFilter): readonly RunState[] | undefined {
+  if (open === true) return openOf({ ...filter, ...(state && { state }) });
+  return state === undefined ? undefined : [state];
 }
 
 /** The states of those that have not ended, of which the filter names none or one. */

@@ -1,6 +1,7 @@
 import { compileTemplate } from '@tenon/expression';
 import type { ReconciliationPlan } from '@tenon/pipeline';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
+import type { RunRow } from '../embedded/file/run-row.ts';
 import { nextTurn } from '../embedded/next-turn.ts';
 import { heldKeys } from '../embedded/plans/recheck.ts';
 import type { Difference } from './compare.ts';
@@ -24,6 +25,7 @@ export async function runsByKey(
   differences: readonly Difference[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, string[]>();
+  const isElsewhere = ofOtherAccounts(engine, plan);
   for (const [index, { pipeline }] of plan.repair.entries()) {
     /** By the business keys and order keys that runs of it have, as these stand in the file. */
     const wanted = { key: new Map<string, string[]>(), order: new Map<string, string[]>() };
@@ -33,7 +35,7 @@ export async function runsByKey(
     for (let after = 0; ; ) {
       const rows = engine.read
         .of(
-          'SELECT seq, run_id, key, order_key FROM runs WHERE pipeline = ? AND seq > ? ORDER BY seq LIMIT ?',
+          'SELECT seq, run_id, key, order_key, event_seq, connection FROM runs WHERE pipeline = ? AND seq > ? ORDER BY seq LIMIT ?',
         )
         .all(pipeline, after, LOOKED_AT_ONCE);
       for (const row of rows) {
@@ -44,6 +46,9 @@ export async function runsByKey(
           (orderKey === null ? undefined : wanted.order.get(String(orderKey))) ??
           wanted.key.get(String(row['key'])) ??
           [];
+        // A row of `runs` has these.
+        if (keys.length > 0 && isElsewhere(row as unknown as Pick<RunRow, 'event_seq' | 'connection'>))
+          continue;
         for (const key of keys) {
           const runs = found.get(key) ?? [];
           runs.push(String(row['run_id']));
@@ -64,13 +69,33 @@ export async function quarantinedByKey(
   differences: readonly Difference[],
 ): Promise<ReadonlyMap<string, QuarantinedRun>> {
   const found = new Map<string, QuarantinedRun>();
+  const isElsewhere = ofOtherAccounts(engine, plan);
   for (const [index, { pipeline }] of plan.repair.entries()) {
     const wanted = keysByEntity(plan, index, differences);
-    for (const { runId, keys } of await heldKeys(engine, pipeline))
+    for (const { runId, keys, ...row } of await heldKeys(engine, pipeline)) {
+      if (isElsewhere(row)) continue;
       for (const key of keys.map((one) => wanted.get(one)).find((one) => one !== undefined) ?? [])
         found.set(key, { pipeline, runId });
+    }
   }
   return found;
+}
+
+/**
+ * Did a run's event come from another account of a system that is compared? Its ids are those of that one. What came over no connection, or
+ * from a system that is not compared, may be of either.
+ */
+function ofOtherAccounts(
+  engine: EmbeddedEngine,
+  { sides }: ReconciliationPlan,
+): (run: Pick<RunRow, 'event_seq' | 'connection'>) => boolean {
+  const compared = Map.groupBy(Object.values(sides), ({ operation }) => operation.connector);
+  return (run) => {
+    const connection = engine.rows.connectionOf(run);
+    if (connection === undefined) return false;
+    const own = compared.get(engine.connections[connection] ?? '');
+    return own?.every((side) => side.connection !== connection) === true;
+  };
 }
 
 /** Keys of differences by what the runs go by that they are of, in one of the repairs: several may go by the same. */

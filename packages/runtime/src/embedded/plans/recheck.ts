@@ -105,14 +105,11 @@ export async function recheck(
  * Business and order keys of what a pipeline has in quarantine, by the parked run, as far as they can be told: what does not
  * fit its contract may hold them all the same. A run of it goes by its delivery, so it is not found by them.
  */
-export async function heldKeys(
-  engine: EmbeddedEngine,
-  pipeline: string,
-): Promise<readonly { readonly runId: string; readonly keys: readonly string[] }[]> {
+export async function heldKeys(engine: EmbeddedEngine, pipeline: string): Promise<readonly HeldKeys[]> {
   const loaded = engine.inForce.begins.get(pipeline);
   if (loaded === undefined) return [];
   const { key, orderBy } = loaded.plan.identity;
-  const found: { readonly runId: string; readonly keys: readonly string[] }[] = [];
+  const found: HeldKeys[] = [];
   for (const [index, seq] of heldSeqs(engine, Number.MAX_SAFE_INTEGER).entries()) {
     if (index % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1) await nextTurn();
     const held = heldEvent(engine, seq);
@@ -125,9 +122,15 @@ export async function heldKeys(
       const text = result.ok ? keyText(result.value) : undefined;
       return text === undefined ? [] : [text];
     });
-    found.push({ runId: run.run_id, keys });
+    found.push({ runId: run.run_id, event_seq: run.event_seq, connection: run.connection, keys });
   }
   return found;
+}
+
+/** A parked run of what is held, and the keys that its event has. */
+interface HeldKeys extends Pick<RunRow, 'event_seq' | 'connection'> {
+  readonly runId: string;
+  readonly keys: readonly string[];
 }
 
 interface Judged extends Pick<RecheckedEvent, 'outcome' | 'became'> {

@@ -32,6 +32,8 @@ export class FakeTarget {
     input: Json;
     request: CallRequest;
     atMs: number;
+    /** Over which it came: where there is one target for several, each of these is an account of its own. */
+    connection: string;
   }[] = [];
   /** Effects that happened, by key: more than one under a key is what must not be. */
   readonly effects = new Map<string, Json[]>();
@@ -65,11 +67,15 @@ export class FakeTarget {
   }
 
   /** `isGone`: whoever called has died meanwhile. */
-  async call(request: CallRequest, isGone: () => boolean = () => false): Promise<CallResult> {
+  async call(
+    request: CallRequest,
+    isGone: () => boolean = () => false,
+    connection = 'acme',
+  ): Promise<CallResult> {
     const { operation, input, idempotencyKey: key } = request;
     // It arrives now, whatever the clock does while it is handled.
     const atMs = this.#clock?.steady() ?? 0;
-    this.calls.push({ operation: operation.operation, key, input, request, atMs });
+    this.calls.push({ operation: operation.operation, key, input, request, atMs, connection });
     if (key !== undefined) this.keys.set(placeOf(request.origin?.runId, request.origin?.step), key);
     this.onCall?.('before', request);
     const honoured =
@@ -472,7 +478,10 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
             return isDead() ? nothing : result;
           };
         };
-        const wire = { call: alive((request) => target.call(request, isDead)), close: async () => {} };
+        const wire = {
+          call: alive((request) => target.call(request, isDead, connection)),
+          close: async () => {},
+        };
         const guarded = bench.guard?.(wire, connection, ownClock, isDead);
         return guarded === undefined ? wire : { ...guarded, call: alive(guarded.call) };
       },

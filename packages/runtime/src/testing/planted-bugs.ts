@@ -46,6 +46,9 @@ const undoing = 'interpreter/compensate.ts';
 const interpreting = 'interpreter/interpret.ts';
 const carrying = 'interpreter/carry-out.ts';
 const switches = 'switches.ts';
+const over = 'interpreter/over.ts';
+const steps = 'interpreter/steps.ts';
+const intake = 'embedded/intake/intake.ts';
 const guard = '../../connector/src/resilience/guarded-transport.ts';
 const breaker = '../../connector/src/resilience/breaker.ts';
 const quota = '../../connector/src/resilience/quota.ts';
@@ -939,6 +942,72 @@ export const plantedBugs: readonly PlantedBug[] = [
     inForce,
     '    this.arrange(plan.pipeline);\n    const back = ',
     '    this.active.set(plan.pipeline, loaded);\n    const back = ',
+  ),
+  bug(
+    'the key of an effect is made without the account',
+    effect,
+    '[pipeline, businessKey, effectId]',
+    "[pipeline, businessKey.replace(/^\\w+:/, ''), effectId]",
+  ),
+  bug(
+    'an event of the other account with the same id counts as a repeat',
+    intake,
+    '  const text = keyText(key.value);',
+    "  const text = keyText(key.value)?.replace(/^\\w+:/, '');",
+  ),
+  bug(
+    'a call goes over the first of the connections',
+    over,
+    'choice.among.find((one) => one === named.value)',
+    'choice.among.find((one) => one === named.value || one !== undefined)',
+  ),
+  bug(
+    'an effect is undone over the first of the connections',
+    over,
+    ': done;',
+    ': { ok: true, connection: choice.among[0]! };',
+  ),
+  bug(
+    'a wait hears what came over another connection',
+    steps,
+    'if (!over.ok || over.value !== connection) return false;',
+    'if (!over.ok) return false;',
+  ),
+  bug(
+    'what is published over one connection goes out over all',
+    intake,
+    '(publishedOver(source) ?? over) === over',
+    '(publishedOver(source) ?? over) !== undefined',
+  ),
+  bug(
+    'what forbids calls over one connection holds those over the others',
+    switches,
+    "if ('connection' in scope) return scope.connection === connection;",
+    "if ('connection' in scope) return connection !== undefined;",
+  ),
+  bug(
+    'what a guard knew of one connection is taken over for another',
+    'embedded/work/guards.ts',
+    'SELECT snapshot FROM guards WHERE connection = ?',
+    'SELECT snapshot FROM guards WHERE connection >= ? OR 1 ORDER BY at DESC LIMIT 1',
+  ),
+  bug(
+    'all connections have one guard',
+    calls,
+    'let transport = this.#transports.get(connection);',
+    'let transport = this.#transports.get(connection) ?? [...this.#transports.values()][0];',
+  ),
+  bug(
+    'after a restart nobody knows over which connection an event came',
+    context,
+    'const connection = connectionOf(event.source);',
+    'const connection = row.claimed === 2 ? "eu" : connectionOf(event.source);',
+  ),
+  bug(
+    'a run is stored under the connection of another',
+    'embedded/intake/draft-run.ts',
+    "connection: connectionOf(event.source) ?? '',",
+    "connection: (connectionOf(event.source) && 'eu') ?? '',",
   ),
   {
     name: 'a rollback is forgotten at a restart',

@@ -76,6 +76,8 @@ export const happenings = [
   'redelivered when the run had ended long before',
   'older event late',
   'late payment',
+  'events of two accounts with one id',
+  'event of the other account while one waits',
   // People.
   'kill switch',
   'pause',

@@ -1,6 +1,8 @@
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import type { LedgerEntry, RunDetail, RunSummary } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
+import { BOOKS, SENDERS } from './accounts.ts';
+import type { Bookings } from './bookings.ts';
 import { type Line, RECEIPTS, SHIPPING } from './plans.ts';
 
 /** What was seen from outside while a simulation went on: what was sent, answered and killed, and when. */
@@ -13,6 +15,8 @@ export interface Witness {
   readonly lines: ReadonlyMap<string, readonly Line[]>;
   /** Of the account that an order is of; a later one may be smaller. */
   readonly versions: ReadonlyMap<string, number>;
+  /** Of two accounts beside the orders. */
+  readonly bookings: Bookings;
   readonly crashes: number;
   /** When a process came up. */
   readonly ups: readonly number[];
@@ -36,7 +40,7 @@ export class History {
     this.bench = bench;
     this.witness = witness;
     this.runs = runs;
-    this.#plans = new Map([SHIPPING, RECEIPTS, ...plans].map((plan) => [plan.hash, plan]));
+    this.#plans = new Map([SHIPPING, RECEIPTS, BOOKS, ...SENDERS, ...plans].map((plan) => [plan.hash, plan]));
     this.orders = runs
       .filter(({ pipeline }) => pipeline === 'orders')
       .toSorted((a, b) => this.trace(a.runId)[0]!.sequence - this.trace(b.runId)[0]!.sequence);

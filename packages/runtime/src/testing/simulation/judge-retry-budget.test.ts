@@ -9,7 +9,7 @@ const SPENT = 'CONNECTION_RETRIES_SPENT';
 const operation = planFor({ steps: [] }).operations['acme.create']!;
 
 function retry(askedAtMs: number, more: Partial<WireCall> = {}): WireCall {
-  return { request: { operation, input: {}, isRetry: true }, askedAtMs, ...more };
+  return { request: { operation, input: {}, isRetry: true }, connection: 'acme', askedAtMs, ...more };
 }
 
 function keptBack(atMs: number, code: string, askedAtMs = atMs): WireCall {
@@ -61,7 +61,7 @@ test('a retry that stood in no line is on no record', () => {
 /** Sent a minute before, by a process that then stopped; the next one asked for its first call at `begunAtMs`. */
 function restarted(begunAtMs: number): readonly WireEvent[] {
   const old = retry(-60_000, { sentAtMs: -60_000 });
-  const first: WireCall = { request: { operation, input: {} }, askedAtMs: begunAtMs };
+  const first: WireCall = { request: { operation, input: {} }, connection: 'acme', askedAtMs: begunAtMs };
   return [
     { is: 'asked', atMs: -60_000, call: old },
     { is: 'sent', atMs: -60_000, call: old },

@@ -8,7 +8,14 @@ const operation = planFor({ steps: [] }).operations['acme.create']!;
 
 function call(failed = failure('transient', 'X')): WireCall {
   const result = { ok: false, failure: failed } as const;
-  return { request: { operation, input: {} }, askedAtMs: 0, sentAtMs: 0, result, endedAtMs: 1_000 };
+  return {
+    request: { operation, input: {} },
+    connection: 'acme',
+    askedAtMs: 0,
+    sentAtMs: 0,
+    result,
+    endedAtMs: 1_000,
+  };
 }
 
 const first = call(tooMany);

@@ -1,3 +1,4 @@
+import type { Guarding } from './guarding.ts';
 import { judgeBreaker } from './judge-breaker.ts';
 import { judgeQuota } from './judge-quota.ts';
 import { judgeRetryBudget } from './judge-retry-budget.ts';
@@ -12,10 +13,30 @@ export function judgeWire(
   /** The clock was set: what is kept over a restart is kept by it. */
   isClockSet: boolean,
 ): readonly string[] {
-  const { rateLimit, breaker, retryBudget, inFlightMax, timeoutMs } = policy;
+  const connections = new Set(events.flatMap((event) => ('call' in event ? [event.call.connection] : [])));
   return [
     ...violations,
     ...(isClockSet ? [] : lateKeys),
+    ...[...connections].flatMap((connection) =>
+      judgeConnection(ofConnection(events, connection), policy, isClockSet),
+    ),
+  ];
+}
+
+/** Each has a guard of its own: what is spent, open or held over one says nothing of the others. */
+function ofConnection(events: readonly WireEvent[], connection: string): readonly WireEvent[] {
+  return events.filter((event) => {
+    if ('call' in event) return event.call.connection === connection;
+    return event.is !== 'state' || event.connection === connection;
+  });
+}
+
+function judgeConnection(
+  events: readonly WireEvent[],
+  { rateLimit, breaker, retryBudget, inFlightMax, timeoutMs }: Guarding['policy'],
+  isClockSet: boolean,
+): readonly string[] {
+  return [
     ...judgeLines(events, timeoutMs),
     ...judgeAnswers(events, timeoutMs),
     ...judgeInFlight(events, inFlightMax),

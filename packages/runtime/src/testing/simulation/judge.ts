@@ -1,10 +1,11 @@
 import type { PlanStep } from '@tenon/pipeline';
-import type { RunSummary } from '../../runtime.ts';
+import type { LedgerEntry, RunSummary } from '../../runtime.ts';
 import { terminalStates } from '../../states.ts';
 import { judgeFamilies } from './children.ts';
 import { accountOf, type History } from './history.ts';
 import { judgeAccounts } from './judge-accounts.ts';
 import { judgeApprovals } from './judge-approvals.ts';
+import { judgeConnections } from './judge-connections.ts';
 import { judgeDeadlines } from './judge-deadlines.ts';
 import { judgeEntries } from './judge-ledger.ts';
 import { judgeLists } from './judge-lists.ts';
@@ -37,6 +38,7 @@ export function judge(history: History): readonly string[] {
     ...judgeApprovals(history),
     ...judgeDeadlines(history),
     ...judgeAccounts(bench),
+    ...judgeConnections(history),
     ...judgeEntries(history),
     ...judgeFamilies(history),
   ];
@@ -65,13 +67,13 @@ function judgeIntake(history: History): readonly string[] {
 function alwaysEmits(steps: readonly PlanStep[]): boolean {
   return steps.some(
     (step) =>
-      step.kind === 'emit' ||
+      (step.kind === 'emit' && step.event === 'shop.shipped') ||
       (step.kind === 'parallel' && step.branches.some((branch) => alwaysEmits(branch.steps))),
   );
 }
 
-function isEmission({ kind }: { readonly kind: string }): boolean {
-  return kind === 'emitted';
+function isEmission({ kind, details }: LedgerEntry): boolean {
+  return kind === 'emitted' && details['event'] === 'shop.shipped';
 }
 
 /** Every run that has not ended well has an owner. */

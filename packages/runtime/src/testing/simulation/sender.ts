@@ -1,6 +1,8 @@
 import type { Json, Random } from '@tenon/model';
 import type { AcceptResult, RunState, RunSummary } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
+import type { AccountName } from './accounts.ts';
+import { Bookings } from './bookings.ts';
 import type { Coverage } from './coverage.ts';
 import { accountOf } from './history.ts';
 import type { Life } from './life.ts';
@@ -17,6 +19,7 @@ export class Sender {
   readonly paidEarly = new Set<string>();
   readonly lines = new Map<string, readonly Line[]>();
   readonly versions = new Map<string, number>();
+  readonly bookings = new Bookings();
   /** How often an order was sent, by its id, and which are being sent. */
   readonly #sendings = new Map<string, number>();
   readonly #beingSent: string[] = [];
@@ -80,7 +83,24 @@ export class Sender {
     this.#life.maybeCrash(0.03, 'crash at an acknowledgement');
   }
 
-  async #deliver(event: string, payload: Json, deliveryId: string): Promise<boolean> {
+  /** Books something in one account: with the id, and the delivery, that the other one has as well. */
+  async book(id: string, account: AccountName): Promise<void> {
+    const version = this.versions.get(id) ?? 0;
+    await this.#deliver('shop.booked', { id, account, version }, `booked-${id}`, account);
+    this.#life.maybeCrash(0.03, 'crash at an acknowledgement');
+  }
+
+  /** Says over one account that what was booked there is settled. */
+  async settle(id: string, account: AccountName): Promise<void> {
+    await this.#deliver('shop.settled', { id, account }, `settled-${id}`, account);
+  }
+
+  async #deliver(
+    event: string,
+    payload: Json,
+    deliveryId: string,
+    source: AccountName | 'shop' = 'shop',
+  ): Promise<boolean> {
     for (;;) {
       while (this.#life.next !== undefined) await this.#life.next;
       const life = this.#life.crashes;
@@ -92,7 +112,7 @@ export class Sender {
         this.#coverage.saw('event while a wait is being written');
       if (event === 'shop.paid') this.#seePaid(payload);
       const result = await this.#life.heard(
-        this.#bench.runtime.accept({ event, payload, deliveryId, source: 'shop' }),
+        this.#bench.runtime.accept({ event, payload, deliveryId, source }),
       );
       if (this.#life.crashes !== life || result === undefined) continue;
       if (!result.ok && this.#life.isDiskBroken) {
@@ -109,6 +129,7 @@ export class Sender {
       if (result.older !== undefined) this.#coverage.saw('older event late');
       if (event === 'shop.ordered' && inForce === this.inForce())
         this.#judgeVersion(payload, inForce, result);
+      if (event === 'shop.booked' && source !== 'shop') this.bookings.told(source, deliveryId, result.runs);
       if (event === 'shop.ordered') this.#judgeDuplicate(payload, { state: before, told }, result);
       return result.runs.length > 0;
     }

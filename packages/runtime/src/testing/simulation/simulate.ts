@@ -5,6 +5,7 @@ import { RuntimeError } from '../../runtime-error.ts';
 import { type Bench, openBenchWith } from '../bench.ts';
 import { emptyFile } from '../empty-file.ts';
 import { keysNamed, layKnownKeys } from '../keys.ts';
+import { BOOKS, hasTwoAccounts, SENDERS } from './accounts.ts';
 import { childrenOf } from './children.ts';
 import { Coverage, type Happening } from './coverage.ts';
 import { Deployer } from './deployer.ts';
@@ -58,7 +59,12 @@ export async function simulate(
   const coverage = new Coverage();
   const start = { begun: emptyFile(), logPages: LOG_PAGES, checkpoints: { everyRows: 20 }, slowness };
   const guarding = guardingOf(seed, theme);
-  const beside = guarding === undefined ? [SHIPPING] : [SHIPPING, RECEIPTS];
+  const hasTwo = hasTwoAccounts(seed);
+  const beside = [
+    SHIPPING,
+    ...(guarding === undefined ? [] : [RECEIPTS]),
+    ...(hasTwo ? [BOOKS, ...SENDERS] : []),
+  ];
   const bench = await openBenchWith(start, [...beside, ...first]);
   if (seed % ENCRYPTED_EVERY === 0) {
     // From the second start on: at once, or in the midst, so that what was stored until then is taken over while runs go on.
@@ -66,7 +72,7 @@ export async function simulate(
     layKnownKeys(bench.file, bench.encryption);
     if (seed % (2 * ENCRYPTED_EVERY) === 0) await bench.restart();
   }
-  const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000), coverage);
+  const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000), coverage, hasTwo);
   const wire = guarding && new Wire(bench, guarding, coverage);
   const world = new World(bench, random, {
     hand,
@@ -76,6 +82,7 @@ export async function simulate(
       new Deployer(bench, seededRandom(seed + 5_000_000), hand, { life, coverage, versions }),
     meanwhile: slowness?.random,
     wire,
+    accounts: hasTwo ? seededRandom(seed + 7_000_000) : undefined,
   });
   const seen = (violations: readonly string[], runs: readonly RunSummary[]): Simulation => ({
     seed,

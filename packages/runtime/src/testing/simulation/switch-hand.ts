@@ -3,6 +3,7 @@ import type { CallRequest } from '@tenon/connector';
 import type { Random } from '@tenon/model';
 import { type HoldingSetting, type Switch, switchId, tagOf } from '../../switches.ts';
 import type { Bench } from '../bench.ts';
+import { ACCOUNT_NAMES } from './accounts.ts';
 import type { Coverage } from './coverage.ts';
 
 /**
@@ -15,6 +16,7 @@ export class SwitchHand {
   readonly #random: Random;
   readonly #coverage: Coverage;
   readonly #rate: number;
+  readonly #connections: readonly string[];
   /** Set, and not being lifted. */
   readonly #inForce = new Map<string, Switch>();
   /** Of settings that are not answered yet, what was called under them: where the disk refuses one, it was off again before that was heard. */
@@ -35,7 +37,8 @@ export class SwitchHand {
     readonly up: Promise<void> | undefined;
   } = () => LIVING;
 
-  constructor(bench: Bench, random: Random, coverage: Coverage) {
+  constructor(bench: Bench, random: Random, coverage: Coverage, hasTwo: boolean) {
+    this.#connections = hasTwo ? [...ACCOUNT_NAMES, 'acme'] : ['acme'];
     this.#bench = bench;
     this.#coverage = coverage;
     this.#random = random;
@@ -47,8 +50,10 @@ export class SwitchHand {
     const name = request.operation.operation;
     const isUndoing = /^(compensate|guard):/.test(request.origin?.step ?? '');
     const pipeline = request.origin?.pipeline ?? 'orders';
+    // The target has it on its list by now.
+    const { connection } = this.#bench.target.calls.at(-1)!;
     for (const held of this.#inForce.values())
-      if (held.kind === 'kill' && forbids(held, name, pipeline, isUndoing))
+      if (held.kind === 'kill' && forbids(held, { name, pipeline, isUndoing, connection }))
         (this.#unheard.get(held.id) ?? this.violations).push(`${name} was called under ${held.id}`);
     if (this.#pausedAtCall !== undefined && pipeline === 'orders')
       this.violations.push(`${name} was called while the pipeline stood still`);
@@ -232,18 +237,20 @@ export class SwitchHand {
     this.#replays.add(token);
   }
 
+  /** A connection, or the connector that they are all of. */
+  #place(): { readonly connection: string } | { readonly connector: string } {
+    const connection = this.#connections[Math.floor(this.sets / 2) % this.#connections.length]!;
+    return this.sets % 2 === 0 ? { connection } : { connector: 'acme' };
+  }
+
   #request(): HoldingSetting {
     const sparesCompensation = this.#random.next() < 0.3;
     const keys = ['o1', 'A0'].filter(() => this.#random.next() < 0.3);
     const requests: readonly HoldingSetting[] = [
       { kind: 'kill', scope: { everything: true }, sparesCompensation },
       { kind: 'kill', scope: { pipeline: 'orders' }, sparesCompensation },
-      // By turns, without a draw: the target has one connection, so that both forbid the same.
-      {
-        kind: 'kill',
-        scope: this.sets % 2 === 0 ? { connection: 'acme' } : { connector: 'acme' },
-        sparesCompensation,
-      },
+      // By turns, without a draw.
+      { kind: 'kill', scope: this.#place(), sparesCompensation },
       { kind: 'pause', pipeline: 'orders', onlyKeys: keys },
       { kind: 'pause', pipeline: 'orders', onlyKeys: [] },
       {
@@ -273,13 +280,16 @@ const PROBES: ReadonlySet<string> = new Set(['find', 'list', 'browse', 'getState
 /** As the page on operating says; written anew here, so that a mistake in the runtime's own table shows. */
 function forbids(
   { scope, sparesCompensation }: Extract<Switch, { kind: 'kill' }>,
-  operation: string,
-  pipeline: string,
-  isUndoing: boolean,
+  call: {
+    readonly name: string;
+    readonly pipeline: string;
+    readonly isUndoing: boolean;
+    readonly connection: string;
+  },
 ): boolean {
-  if (isUndoing && sparesCompensation) return false;
-  if ('connection' in scope) return scope.connection === 'acme';
+  if (call.isUndoing && sparesCompensation) return false;
+  if ('connection' in scope) return scope.connection === call.connection;
   if ('connector' in scope) return scope.connector === 'acme';
-  if (PROBES.has(operation)) return false;
-  return 'everything' in scope || scope.pipeline === pipeline;
+  if (PROBES.has(call.name)) return false;
+  return 'everything' in scope || scope.pipeline === call.pipeline;
 }

@@ -8,12 +8,14 @@ import {
 import type { SteadyClock } from '@tenon/model';
 import type { LedgerEntry } from '../../runtime.ts';
 import { type Bench, failure } from '../bench.ts';
+import { ACCOUNT_NAMES } from './accounts.ts';
 import type { Coverage, Happening } from './coverage.ts';
 import type { Guarding } from './guarding.ts';
 
-/** A call over the guarded connection, which is one for all plans, as it is seen before its guard and behind it. Times are those that really passed. */
+/** A call over a guarded connection, which is one for all plans that use it, as it is seen before its guard and behind it. Times are those that really passed. */
 export interface WireCall {
   readonly request: CallRequest;
+  readonly connection: string;
   readonly askedAtMs: number;
   sentAtMs?: number;
   /** What came of it behind the guard, to whoever still listened. */
@@ -27,13 +29,15 @@ export interface WireCall {
 /** What was seen, one after another. */
 export type WireEvent = { readonly atMs: number } & (
   | { readonly is: 'asked' | 'sent' | 'ended' | 'told'; readonly call: WireCall }
-  | { readonly is: 'state'; readonly state: BreakerState }
+  | { readonly is: 'state'; readonly state: BreakerState; readonly connection: string }
   /** The process died, and what it had not stored by `knownUntilMs` with it. */
   | { readonly is: 'killed'; readonly knownUntilMs: number }
   /** It was stopped, and has stored all that it knew: its disk took writes. */
   | { readonly is: 'stopped' }
 );
 
+/** Those that the plans of a simulation name. */
+const KNOWN: ReadonlySet<string> = new Set(['acme', ...ACCOUNT_NAMES]);
 /** Most time between a call and its being on the disk. */
 const KEPT_WITHIN_MS = 500;
 /** How much longer than its timeout a call is waited for. */
@@ -98,12 +102,15 @@ export class Wire {
 
   #ended(): void {
     this.#brokenAtMs = undefined;
-    const last = this.events.findLast(({ is }) => is === 'state');
-    if (last?.is === 'state' && last.state === 'open') this.#coverage.saw('breaker open over a restart');
+    const last = new Map(
+      this.events.flatMap((event) => (event.is === 'state' ? [[event.connection, event.state]] : [])),
+    );
+    if ([...last.values()].includes('open')) this.#coverage.saw('breaker open over a restart');
   }
 
   #guarded(inner: Transport, connection: string, clock: SteadyClock, isDead: () => boolean): Transport {
     const { policy, deadlineMs } = this.guarding;
+    if (!KNOWN.has(connection)) this.violations.push(`${connection} was asked for, and is no connection`);
     /** By what a guard hands on as it is, of each call another. */
     const asked = new WeakMap<() => boolean, { readonly call: WireCall; readonly entries: number }>();
     const wire: Transport = {
@@ -140,13 +147,13 @@ export class Wire {
       onBreaker: (state) => {
         if (isDead()) return;
         this.#coverage.saw(HAPPENINGS[state]);
-        this.events.push({ is: 'state', atMs: clock.steady(), state });
+        this.events.push({ is: 'state', atMs: clock.steady(), state, connection });
       },
     });
     return {
       ...guard,
       call: async (request) => {
-        const call: WireCall = { request, askedAtMs: clock.steady() };
+        const call: WireCall = { request, connection, askedAtMs: clock.steady() };
         asked.set(request.isCalledOff!, { call, entries: this.#bench.entries.length });
         this.#see('asked', call);
         const told = await guard.call(request);

@@ -2,6 +2,7 @@ import type { CallRequest } from '@tenon/connector';
 import { type Random, seededRandom } from '@tenon/model';
 import type { LedgerEntry } from '../../runtime.ts';
 import { type Bench, refused, tooMany } from '../bench.ts';
+import { ACCOUNT_NAMES } from './accounts.ts';
 import type { Coverage } from './coverage.ts';
 import type { Deployer } from './deployer.ts';
 import {
@@ -82,6 +83,8 @@ const LATER_MS = 12 * 3_600_000;
 const LATER_ROUNDS = 20;
 /** How often the process dies as the clock is set. */
 const CRASH_AT_SET_RATE = 0.2;
+/** How often, in a round, something is settled over one of two accounts. */
+const SETTLED_RATE = 0.4;
 
 /** Everything outside the runtime: what fails, who decides, when the process dies. */
 export class World {
@@ -120,6 +123,8 @@ export class World {
   readonly #resumed = new Set<string>();
   /** Payments that come while something else goes on. */
   #paying: Promise<void>[] = [];
+  /** Where there are two accounts beside the orders: what comes of them is drawn from it. */
+  readonly #accounts: Random | undefined;
 
   constructor(
     bench: Bench,
@@ -131,6 +136,7 @@ export class World {
       deployerOf,
       meanwhile,
       wire,
+      accounts,
     }: {
       readonly hand: SwitchHand;
       readonly theme: Theme;
@@ -140,12 +146,15 @@ export class World {
       readonly meanwhile: Random | undefined;
       /** Where guards stand between. */
       readonly wire: Wire | undefined;
+      /** Where there are two accounts beside the orders. */
+      readonly accounts: Random | undefined;
     },
   ) {
     this.#bench = bench;
     this.#random = random;
     this.#hand = hand;
     this.#theme = theme;
+    this.#accounts = accounts;
     this.#isSlow = meanwhile !== undefined;
     this.#coverage = coverage;
     this.life = new Life(bench, random, coverage);
@@ -232,6 +241,8 @@ export class World {
       const rate = entry.kind === 'waiting' ? 0.5 : entry.kind === 'state' && !this.#isSlow ? 0.2 : 0;
       if (theme === 'waits' && order !== undefined && random.next() < rate)
         this.#paying.push(this.#sender.pay(order));
+      if (accounts !== undefined && entry.details['for'] === 'shop.settled')
+        this.#settleWaiting(accounts, order);
       if (diskRate > 0 && random.next() < diskRate) this.life.failDisk();
       this.life.maybeCrash(crashRate / 3, 'crash at an entry');
       hand.onEntry();
@@ -279,14 +290,15 @@ export class World {
   #orderOf({ runId, details }: LedgerEntry): string {
     const delivery = String(details['deliveryId']);
     if (!delivery.startsWith('#')) return delivery.split('-')[1]!;
-    return this.#bench.runtime.run(runId)!.key;
+    // What an account booked has the account's name before it.
+    return this.#bench.runtime.run(runId)!.key.split(':').at(-1)!;
   }
 
   get witness(): Witness {
-    const { acknowledged, paidAtMs, paidEarly, lines, versions } = this.#sender;
+    const { acknowledged, paidAtMs, paidEarly, lines, versions, bookings } = this.#sender;
     const { crashes, ups } = this.life;
     const isTimeUneven = this.#hasStalls || this.#isGuarded || this.#weather.hasWindows || this.isClockSet;
-    return { acknowledged, paidAtMs, paidEarly, lines, versions, crashes, ups, isTimeUneven };
+    return { acknowledged, paidAtMs, paidEarly, lines, versions, bookings, crashes, ups, isTimeUneven };
   }
 
   get isClockSet(): boolean {
@@ -325,6 +337,7 @@ export class World {
         (_, index) => `o${first + index}`,
       );
       await Promise.all(ids.map((id) => this.#sender.order(id)));
+      await this.#book(ids);
       // Sometimes the payment comes while the run is on its way.
       if (this.#theme !== 'waits' && random.next() < 0.4) this.#paying.push(this.#sender.pay(`o${first}`));
     }
@@ -350,12 +363,37 @@ export class World {
         // To a process that knows of the wait from the file alone.
         if (this.#theme === 'waits') await this.#sender.pay(any());
       }
+      await this.#settleSome();
       await this.#settled();
       if (!this.#passTime() && !(await this.#operator.act(false)) && this.#sent >= events) break;
     }
     await this.#comeToAnEnd();
     // Keys are kept by the wall clock: set forward, it may be past what they are kept for.
     if (!this.isClockSet && this.#random.next() < LATER_RATE) await this.#muchLater();
+  }
+
+  /** Both accounts book under the same ids, at one moment; sometimes one of them says so twice. */
+  async #book(ids: readonly string[]): Promise<void> {
+    const random = this.#accounts;
+    if (random === undefined) return;
+    const bookings = ids.flatMap((id) => ACCOUNT_NAMES.map((account) => [id, account] as const));
+    this.#coverage.saw('events of two accounts with one id');
+    await Promise.all(bookings.map(([id, account]) => this.#sender.book(id, account)));
+    for (const [id, account] of bookings) if (random.next() < 0.2) await this.#sender.book(id, account);
+  }
+
+  async #settleSome(): Promise<void> {
+    const random = this.#accounts;
+    if (random === undefined || random.next() >= SETTLED_RATE) return;
+    const id = `o${Math.floor(random.next() * this.#sent)}`;
+    await this.#sender.settle(id, pick(random, ACCOUNT_NAMES));
+  }
+
+  /** What a run waits for comes over either account, by whichever is first. */
+  #settleWaiting(random: Random, id: string | undefined): void {
+    if (id === undefined || random.next() >= SETTLED_RATE) return;
+    this.#coverage.saw('event of the other account while one waits');
+    this.#paying.push(this.#sender.settle(id, pick(random, ACCOUNT_NAMES)));
   }
 
   /** A broker that was away for long hands over all that it had not heard an acknowledgement of. */

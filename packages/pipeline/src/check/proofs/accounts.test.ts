@@ -7,6 +7,7 @@ import {
   childPipeline,
   type Edits,
   PIPELINE,
+  secondPipeline,
   swap,
   swaps,
   testWorkspace,
@@ -435,4 +436,19 @@ test('a pipeline that is run takes the name as its input', async () => {
   expect(await found(runs, { [CHILD]: asking })).toMatchObject([
     { code: 'connection-absent', file: CHILD, fix: expect.stringContaining('enum') },
   ]);
+});
+
+test('who hears what is published over a connection may ask over which', async () => {
+  const second = secondPipeline('  - { id: seen, set: { amount: "${ event.amount }" } }')
+    .replace('trigger: { event: news.orderShipped }', 'trigger: { event: shop.orderPaid }')
+    .replace("key: 'left:${ event.orderId }'", "key: '${ connection }:${ event.orderId }'");
+  const published = async (over: string) => {
+    const emit = `  - id: told\n    emit: shop.orderPaid\n${over}    with: { orderId: 'x:\${ event.orderId }', amount: 1 }\n`;
+    const all = await found(apart(['  - id: pace\n', `${emit}  - id: pace\n`]), {
+      'pipelines/paid.pipeline.yaml': second,
+    });
+    return all.map(({ code }) => code).filter((code) => /connection-absent|over-unknown/.test(code));
+  };
+  expect(await published('')).toEqual(['connection-absent']);
+  expect(await published('    over: ${ connection }\n')).toEqual([]);
 });

@@ -168,6 +168,19 @@ test('nothing is at rest while what a guard knows is on its way to the disk', as
   expect(stored).toEqual([{ connection: 'acme' }]);
 });
 
+test('a call that stands in a line when the runtime stops is never sent: what the guard knows is stored by then', async () => {
+  lineMs = 20_000;
+  await order('a');
+  await turns();
+  const stopped = runtime.stop();
+  await turns();
+  clock.advance(10_000);
+  await stopped;
+  clock.advance(10_000);
+  await turns();
+  expect(calls).toHaveLength(0);
+});
+
 test('what a guard knows is there after a stop, and half a second after a call at the latest', async () => {
   await order('a');
   await pass(600);

@@ -17,6 +17,7 @@ export class Calls {
   readonly #connectors = new Map<string, string>();
   readonly #watchdog: Watchdog;
   readonly #guards: GuardMemory;
+  #isStopped = false;
 
   readonly secrets: SecretBook;
 
@@ -39,7 +40,9 @@ export class Calls {
     );
   }
 
+  /** No call leaves from now on, not even one that stands in a line: what the guards know is about to be stored. */
   stop(): void {
+    this.#isStopped = true;
     this.#watchdog.stop();
     this.secrets.stop();
   }
@@ -64,7 +67,7 @@ export class Calls {
     const given = { up: false };
     const isCalledOff = (): boolean => {
       // What became of it is settled without it by now: sent still, it would be one more.
-      if (given.up) return true;
+      if (given.up || this.#isStopped) return true;
       // It may have closed since the run looked: while a look before a write was answered, or while the call stood in a line.
       if (this.#engine.closedUntil(connection) !== undefined) return true;
       if (board.isQuiet) return false;

@@ -333,7 +333,7 @@ export const connectorFailures = {
     severity: 'error',
     title: 'a listing has more pages than are asked for',
     why: 'A listing is never cut silently.',
-    fix: 'Narrow it by a filter, ask for larger pages, or raise `atMost` of the step’s `pages`.',
+    fix: 'Narrow it by a filter, ask for larger pages, or raise `atMost` of the step’s `pages`, for what comes from then on: a run keeps to the version that it began with, so one that is parked goes on only where the listing has become shorter.',
   },
   PAGES_TOO_LARGE: {
     severity: 'error',

@@ -140,7 +140,7 @@ export const proofsRules = {
     severity: 'error',
     title: 'the steps may take longer than the deadline',
     why: 'The deadline would end runs that are still within their retry budgets.',
-    fix: 'raise `limits.deadline`, or lower retries',
+    fix: 'raise `limits.deadline`, lower retries, or let a list have fewer items (`max`) or more at a time (`concurrency`)',
     example: {
       bad: 'limits: { deadline: 1m }   # the calls can take 2m2s',
       good: 'limits: { deadline: 15m }',

@@ -77,6 +77,13 @@ describe('forEach', () => {
   test('the worst case is that of all its items, so many at a time', async () => {
     const many = lines('', book('x')).replace('max: 4', 'max: 400');
     expect(await found(before(many))).toContain('deadline-too-short 15m');
+    const { diagnostics } = await testWorkspace({ [PIPELINE]: swap(...before(many)) });
+    const late = diagnostics.find(({ code }) => code === 'deadline-too-short');
+    expect(late?.related.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^up to \S+: \d+ rounds of a list \(`max` by `concurrency`\), in each .* attempts/,
+      ),
+    ]);
   });
 
   test('is unused where nothing reads its outcomes and its steps do nothing else', async () => {

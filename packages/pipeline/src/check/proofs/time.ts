@@ -35,7 +35,15 @@ function rounds({ max, concurrency }: ForEachSpec): number {
 /** The longest working time of a pipeline's steps, and the step that takes the most of it. */
 export interface WorstCase {
   readonly totalMs: number;
-  readonly longest?: { readonly step: CallSpec; readonly ms: number };
+  readonly longest?: Longest;
+}
+
+interface Longest {
+  readonly step: CallSpec;
+  /** Of all its rounds. */
+  readonly ms: number;
+  /** How often it is made one after the other: once, but in a list. */
+  readonly rounds: number;
 }
 
 /**
@@ -53,7 +61,7 @@ export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = m
         worstCaseMs(retryPlan(step.retry, call.plan), call.plan.timeoutMs, settlingMs(model, call)) +
         furtherPages(step, call) * call.plan.timeoutMs;
       totalMs += ms;
-      if (!longest || ms > longest.ms) longest = { step, ms };
+      if (!longest || ms > longest.ms) longest = { step, ms, rounds: 1 };
     }
     if (step.kind === 'choose' || step.kind === 'parallel') {
       const branches = step.branches.map((branch) => worstCaseOf(model, branch.steps));
@@ -64,8 +72,14 @@ export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = m
     if (step.kind === 'forEach') {
       // Each as slow as can be.
       const each = worstCaseOf(model, step.steps);
-      totalMs += each.totalMs * rounds(step);
-      if (each.longest && (!longest || each.longest.ms > longest.ms)) longest = each.longest;
+      const times = rounds(step);
+      totalMs += each.totalMs * times;
+      const inAll = each.longest && {
+        ...each.longest,
+        ms: each.longest.ms * times,
+        rounds: each.longest.rounds * times,
+      };
+      if (inAll && (!longest || inAll.ms > longest.ms)) longest = inAll;
     }
   }
   return { totalMs, ...(longest && { longest }) };
@@ -107,12 +121,12 @@ function checkStepDeadlines(model: PipelineModel): Diagnostic[] {
         message: `\`${step.id.value}\` can take ${formatDuration(totalMs)}; its deadline says ${formatDuration(deadline.value)}`,
         at: deadline.at,
         subject,
-        fix: 'raise its `deadline`, or lower retries',
+        fix: 'raise its `deadline`, lower retries, or let a list have fewer items (`max`) or more at a time (`concurrency`)',
         related: longest
           ? [
               {
                 ...longest.step.call.at,
-                message: `up to ${formatDuration(longest.ms)}: ${describe(model, longest.step)}`,
+                message: `up to ${formatDuration(longest.ms)}: ${describe(model, longest)}`,
               },
             ]
           : [],
@@ -179,7 +193,7 @@ export function checkTime(model: PipelineModel): Diagnostic[] {
   const found: Diagnostic[] = [];
   const took = worst.longest && {
     ...worst.longest.step.call.at,
-    message: `up to ${formatDuration(worst.longest.ms)}: ${describe(model, worst.longest.step)}`,
+    message: `up to ${formatDuration(worst.longest.ms)}: ${describe(model, worst.longest)}`,
   };
   const related = took ? [took] : [];
   const deadline = limits?.deadline;
@@ -221,10 +235,11 @@ export function checkTime(model: PipelineModel): Diagnostic[] {
   return found;
 }
 
-function describe(model: PipelineModel, step: CallSpec): string {
+function describe(model: PipelineModel, { step, rounds: times }: Longest): string {
   const call = model.calls.get(step)?.call;
   if (!call) return step.call.value;
   const pages = furtherPages(step, call);
   const calls = pages === 0 ? '' : `${1 + pages} calls for its pages, and `;
-  return `${calls}${describeRetry(retryPlan(step.retry, call.plan))}, ${formatDuration(call.plan.timeoutMs)} each`;
+  const round = times === 1 ? '' : `${times} rounds of a list (\`max\` by \`concurrency\`), in each `;
+  return `${round}${calls}${describeRetry(retryPlan(step.retry, call.plan))}, ${formatDuration(call.plan.timeoutMs)} each`;
 }

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import type { Json } from '@tenon/model';
 import { afterEach, expect, test } from 'vitest';
-import { type Bench, openBenchWith, refused } from './testing/bench.ts';
-import { call, planFor } from './testing/plan.ts';
-import { problemsOf } from './testing/stored-file.ts';
+import { type Bench, openBenchWith, refused } from '../testing/bench.ts';
+import { call, planFor } from '../testing/plan.ts';
+import { problemsOf } from '../testing/stored-file.ts';
 
 // Files that earlier versions wrote themselves, with live work in them, as a SIGKILL left them. Each was made by `older-file-child.ts` in a
 // checkout of the version that it is named after, its log copied into it (`PRAGMA wal_checkpoint(TRUNCATE)`), and pressed by brotli; beside it
 // is what that process had sent. One more belongs here with each version that writes something another way.
-const FOLDER = join(import.meta.dirname, 'testing/older-files');
+const FOLDER = join(import.meta.dirname, '../testing/older-files');
 const versions = readdirSync(FOLDER).flatMap((name) => /^schema-(\d+)\.db\.br$/.exec(name)?.[1] ?? []);
 
 interface Sent {

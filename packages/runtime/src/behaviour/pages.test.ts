@@ -1,9 +1,9 @@
 import type { CallStep } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Bench, drifted, failure, openBench, refused, tooMany, unavailable } from './testing/bench.ts';
-import { call, list, literal, planFor, retry, step } from './testing/plan.ts';
-import { acme, liftSwitch, setSwitch } from './testing/switching.ts';
-import { passesMeanwhile, until } from './testing/until.ts';
+import { type Bench, drifted, failure, openBench, refused, tooMany, unavailable } from '../testing/bench.ts';
+import { call, list, literal, planFor, retry, step } from '../testing/plan.ts';
+import { acme, liftSwitch, setSwitch } from '../testing/switching.ts';
+import { passesMeanwhile, until } from '../testing/until.ts';
 
 let bench: Bench;
 afterEach(() => bench?.close());

@@ -6,6 +6,7 @@ import {
   type Transport,
 } from '@tenon/connector';
 import type { SteadyClock } from '@tenon/model';
+import { openLedger } from '../../embedded/file/open-ledger.ts';
 import type { LedgerEntry } from '../../runtime.ts';
 import { type Bench, failure } from '../bench.ts';
 import { ACCOUNT_NAMES } from './accounts.ts';
@@ -235,15 +236,24 @@ export class Wire {
       since === undefined ? 0 : call.askedAtMs + 2 * operation.timeoutMs - since.call.sentAtMs!;
     const maybe = sent.filter((one) => mayHaveHappened(one.call));
     if (lateMs(maybe[0]) <= retentionMs) return;
-    // As it stands in the file: what a process had stored as it died was never announced.
-    const settled = this.#bench.runtime
-      .trace({ runId: origin!.runId })
-      .findLast((entry) => isOf(entry.step, origin!.step) && isSettling(entry));
+    const settled = this.#stored(origin!.runId).findLast(
+      (entry) => isOf(entry.step, origin!.step) && isSettling(entry),
+    );
     const first = maybe.find(({ sequence }) => settled === undefined || sequence >= settled.sequence);
     if (lateMs(first) > retentionMs)
       this.lateKeys.push(
         `${operation.name} of ${origin!.step} might have come ${lateMs(first)} ms after its key was first sent`,
       );
+  }
+
+  /** As it stands in the file: what a process had stored as it died was never announced, and one that is being opened calls before it is there. */
+  #stored(runId: string): readonly LedgerEntry[] {
+    const ledger = openLedger(this.#bench.file, this.#bench.encryption);
+    try {
+      return ledger.trace({ runId });
+    } finally {
+      ledger.close();
+    }
   }
 }
 

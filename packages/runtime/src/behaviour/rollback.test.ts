@@ -49,6 +49,19 @@ describe('a rollback', () => {
     expect(await versionOf('d')).toBe(3);
   });
 
+  test('passes over what an earlier Tenon stored of the version in force, with less in it', async () => {
+    bench = await openBench(first, second);
+    const { hash: _, ...said } = second;
+    const asNow = planFor({ ...said, drills: { everyMs: 86_400_000 } });
+    await bench.pass(1_000);
+    await bench.runtime.activate(asNow);
+    expect(await rollback()).toMatchObject({ switch: { version: 1, planHash: first.hash } });
+    await lift();
+    await bench.pass(1_000);
+    await bench.runtime.activate(planFor({ version: 2, steps: [call('one', 'acme.put')] }));
+    expect(await rollback()).toMatchObject({ switch: { version: 2, planHash: asNow.hash } });
+  });
+
   test('leaves runs that have begun with the version that they began with', async () => {
     const waits = planFor({
       version: 4,

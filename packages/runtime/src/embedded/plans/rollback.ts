@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Plan } from '@tenon/pipeline';
 import type { SwitchRequest, SwitchSetting } from '../../switches.ts';
 import type { EmbeddedEngine } from '../engine.ts';
@@ -17,10 +18,16 @@ export function settingOf(engine: EmbeddedEngine, request: SwitchRequest): Found
     .of('SELECT hash, version, stored_at AS at FROM plans WHERE pipeline = ? ORDER BY stored_at, version')
     .all(pipeline)
     .map((row) => ({ hash: String(row['hash']), version: Number(row['version']) }));
-  const before = stored.slice(
-    0,
-    stored.findIndex(({ hash }) => hash === inForce.hash),
-  );
+  // One that was stored by an earlier Tenon, which wrote less into a plan, is the same to whoever wants the version before.
+  const before = stored
+    .slice(
+      0,
+      stored.findIndex(({ hash }) => hash === inForce.hash),
+    )
+    .filter(
+      ({ hash, version }) =>
+        version !== inForce.version || !isWithin(engine.plans.byHash(hash).plan, inForce),
+    );
   const chosen = (version === undefined ? before : stored.filter((one) => one.version === version)).at(-1);
   if (chosen === undefined)
     return {
@@ -49,6 +56,14 @@ export function settingOf(engine: EmbeddedEngine, request: SwitchRequest): Found
       impossible: `version ${plan.version} of ${pipeline} waits for ${unheard}, which no version in force hears: deploy it from the repository, so that what brings its events is there`,
     };
   return { setting: { kind, pipeline, version: plan.version, planHash: plan.hash } };
+}
+
+/** Does the other say all that this one says, in the same words? */
+function isWithin(plan: Plan, other: Plan): boolean {
+  const said: Readonly<Record<string, unknown>> = { ...other };
+  return Object.entries(plan).every(
+    ([part, value]) => part === 'hash' || isDeepStrictEqual(value, said[part]),
+  );
 }
 
 function startOf({ trigger }: Plan): string {

@@ -10,6 +10,7 @@ import type { CallPurpose, Schedule } from './schedule.ts';
 /** One call as it was made. */
 export interface SeenCall {
   readonly pipeline: string;
+  readonly runId: string;
   /** Place of the step, without `compensate:`. */
   readonly step: string;
   readonly purpose: CallPurpose;
@@ -38,18 +39,22 @@ export class Calls {
   readonly #names: PlaceNames;
   readonly #faults: NonNullable<Schedule['faults']>;
   readonly #told: (at: 'beforeCall' | 'afterCall', nth: number) => void;
+  readonly #meddling: Schedule['meddling'];
   readonly seen: SeenCall[] = [];
+  /** Somebody else changed what the schedule says. */
+  isMeddled = false;
 
   /** `told` of each as it is about to be sent, and as it has been carried out and not been answered; the process may die of it. */
   constructor(
     parts: DrillParts,
     names: PlaceNames,
-    { faults = [] }: Schedule,
+    { faults = [], meddling }: Schedule,
     told: (at: 'beforeCall' | 'afterCall', nth: number) => void,
   ) {
     this.#parts = parts;
     this.#names = names;
     this.#faults = faults;
+    this.#meddling = meddling;
     this.#told = told;
   }
 
@@ -102,6 +107,7 @@ export class Calls {
     const nth = this.seen.length;
     this.#told('beforeCall', nth);
     if (isDead()) return undefined;
+    this.#meddle(seen);
     const struck = this.#faultOf(seen);
     const unstrike =
       struck && this.#parts.peers.get(connection)?.strike(request, struck.fault, struck.calls === 'all');
@@ -129,6 +135,7 @@ export class Calls {
       : ['effect', isOwn ? 'read' : 'probe'];
     return {
       pipeline: origin?.pipeline ?? '',
+      runId: origin?.runId ?? '',
       step,
       purpose: purposes[operation.effect === 'read' ? 1 : 0],
       connection,
@@ -142,6 +149,14 @@ export class Calls {
 
   #stepOf(pipeline: string | undefined, place: string): PlanStep | undefined {
     return this.#parts.plans.find(({ plan }) => plan.pipeline === pipeline)?.steps.get(stepIdOf(place));
+  }
+
+  /** Somebody else is faster, once. */
+  #meddle({ step, purpose }: SeenCall): void {
+    const meddling = this.#meddling;
+    if (meddling === undefined || this.isMeddled || purpose !== 'effect' || step !== meddling.step) return;
+    const { connection, resource, row } = meddling;
+    this.isMeddled = this.#parts.peers.get(connection)?.change(resource, row) ?? false;
   }
 
   /** The fault that strikes a call, if one does. */

@@ -282,6 +282,105 @@ describe('what an awaited event brings', () => {
   });
 });
 
+describe('what somebody else changes meanwhile', () => {
+  const called = { only: 'between reading and writing' };
+  const putBack = {
+    [PIPELINE]: swap(
+      'supportTier: priority\n',
+      'supportTier: priority\n        seats: ${ steps.before.seats }\n',
+    ),
+  };
+
+  it('is put back by a step that sends what it has read', async () => {
+    const unguarded = {
+      'connectors/crm/connector.yaml': swap('    concurrency: etag\nwebhooks', 'webhooks'),
+    };
+    expect(await codesOf({ ...putBack, ...unguarded }, called)).toEqual(['drill-overwrites - id: account']);
+  });
+
+  it('stays where the step sends nothing of it', async () => {
+    const { trials } = await drill(source, upgraded, called);
+    expect(trials).toMatchObject([{ schedule: { meddling: { member: 'name' } }, broken: [] }]);
+  });
+});
+
+describe('a clock that is set', () => {
+  it('lets a run that waits end as it would', async () => {
+    const { trials } = await drill(source, upgraded, { only: 'the clock is set' });
+    expect(trials.map(({ end, broken }) => [end.as, broken])).toEqual([
+      ['succeeded', []],
+      ['succeeded', []],
+    ]);
+  });
+});
+
+describe('a pipeline that is run by another', () => {
+  const CHILD = `apiVersion: tenon/v1
+kind: Pipeline
+metadata: { name: ticket-opened, version: 1, description: Opens a ticket. }
+owner: { team: revenue-operations, backup: platform, escalation: 'pagerduty:revenue', respond: 15m, recover: 4h }
+tier: medium
+trigger:
+  manual:
+    input:
+      type: object
+      required: [ref, email]
+      properties:
+        ref: { type: string }
+        email: { type: string, x-tenon-class: personal, x-tenon-residency: eu }
+identity: { key: 'ticket:\${ event.ref }', retain: 30d }
+limits: { deadline: 10m }
+steps:
+  - id: ticket
+    call: ticketing.createTicket
+    with: { body: { subject: Hello, requester: '\${ event.email }', externalId: 'hello:\${ event.ref }' } }
+    compensate: { call: ticketing.closeTicket, with: { ticketId: '\${ steps.ticket.id }' } }
+success: \${ steps.ticket.status != 'closed' }
+onFailure: compensate
+`;
+  const family = (child: string) =>
+    reference({
+      'pipelines/ticket-opened.pipeline.yaml': () => child,
+      [ONBOARDED]: swap(
+        '  - id: call\n',
+        `  - id: hello
+    run: { pipeline: ticket-opened, with: { ref: '\${ event.accountId }', email: '\${ event.email }' } }
+
+  - id: call
+`,
+      ),
+      'tenon.config.yaml': swap(
+        '      account-onboarded:\n        operations: [closeTicket, createTicket, findTickets, getTicket]\n',
+        `      ticket-opened:
+        operations: [closeTicket, createTicket, findTickets, getTicket]
+        scopes: [tickets.read, tickets.write]
+      account-onboarded:
+        operations: [closeTicket, createTicket, findTickets, getTicket]
+`,
+      ),
+    });
+  const refused = { only: 'call: the system refuses' };
+
+  it('is held to what it promises, too', async () => {
+    const sound = await family(CHILD);
+    const plan = sound.plan('account-onboarded');
+    const report = await drill(sound, plan, refused);
+    expect(report.trials.map(({ end }) => end.as)).toContain('compensated');
+    expect(drillFindings(report, plan)).toEqual([]);
+
+    const elsewhere = swap("ticketId: '${ steps.ticket.id }'", "ticketId: '${ event.ref }'");
+    const faulty = await family(elsewhere(CHILD));
+    const other = faulty.plan('account-onboarded');
+    const findings = drillFindings(await drill(faulty, other, refused), other);
+    expect(findings).toMatchObject([
+      {
+        code: 'drill-undoes-another',
+        message: expect.stringContaining('in ticket-opened, which it runs, at ticket: ticket did something'),
+      },
+    ]);
+  });
+});
+
 describe('what a run itself makes in another system', () => {
   it('is made up so that what is asked of it holds', async () => {
     const edited = await waiting("success: ${ steps.call.createdAt == '2026-11-02T10:15:04Z' }");
@@ -420,6 +519,7 @@ describe('a step that reads all pages', () => {
     ).toEqual({
       unavailable: 'succeeded',
       tooMany: 'succeeded',
+      tooManyForLong: 'parked',
       silentBefore: 'succeeded',
       // Its position may have been forgotten, so it begins anew.
       refused: 'succeeded',

@@ -5,7 +5,7 @@ import { GivenUse } from './given-use.ts';
 import { type Broken, type DrillEnd, endOf, judge } from './judge.ts';
 import { type DrillParts, type DrillSource, partsOf, type Start } from './parts.ts';
 import { type Schedule, UNDISTURBED } from './schedule.ts';
-import { lastRefused, schedulesOf, undoingCrashes, undoingFaults } from './schedules.ts';
+import { lastRefused, schedulesOf, type Takes, undoingCrashes, undoingFaults } from './schedules.ts';
 import { lostOf, type SharedKey, withSameKey } from './second-event.ts';
 import { type Outcome, Trial } from './trial.ts';
 
@@ -73,6 +73,8 @@ export async function drill(
   const { seed = 1, only, signal, onTrial } = options;
   const { parts, explored } = await begun(source, plan, options, seed);
   const trials: TrialReport[] = [];
+  const takes: Takes = (connection, resource, row) =>
+    parts.peers.get(connection)?.takes(resource, row) ?? false;
   const given = options.start && new GivenUse(options.start);
   for (const { outcome } of explored.bases) given?.saw(outcome);
   if (explored.failed !== undefined) given?.saw(explored.failed);
@@ -101,7 +103,7 @@ export async function drill(
     const refused = lastRefused(parts, base);
     const undone = refused && (await new Trial(parts, start, refused).run());
     if (refused !== undefined && undone !== undefined) isToUndo(refused, undone);
-    for (const schedule of schedulesOf(base, 'manual' in plan.trigger)) await tried(schedule);
+    for (const schedule of schedulesOf(base, 'manual' in plan.trigger, takes)) await tried(schedule);
     if (undone !== undefined) for (const schedule of undoingCrashes(undone)) await tried(schedule);
     for (const [step, schedule] of [...undoneBy])
       for (const undoing of undoingFaults(step, schedule)) await tried(undoing);

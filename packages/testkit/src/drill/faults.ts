@@ -7,6 +7,7 @@ export const callFaults = {
   unreachable: 'cannot be reached',
   unavailable: 'is unavailable (503)',
   tooMany: 'asks to be left alone (429)',
+  tooManyForLong: 'asks to be left alone for two days (429)',
   refused: 'refuses what it is sent',
   unauthorised: 'does not take the credential (401)',
   lostBefore: 'breaks off before it has done it',
@@ -47,6 +48,8 @@ export const UNCLEAR: ReadonlySet<CallFault> = new Set([
 
 /** What it asks for where it asks to be left alone. */
 export const LEAVE_ALONE_S = 7;
+/** Longer than any run may take. */
+export const LEAVE_ALONE_LONG_S: number = 2 * 86_400;
 
 /** As a sandbox has it. `unreachable` is none of a server's. */
 export function sandboxFault(
@@ -58,6 +61,8 @@ export function sandboxFault(
       return { kind: 'status', status: 503 };
     case 'tooMany':
       return { kind: 'status', status: 429, retryAfterSeconds: LEAVE_ALONE_S };
+    case 'tooManyForLong':
+      return { kind: 'status', status: 429, retryAfterSeconds: LEAVE_ALONE_LONG_S };
     case 'refused':
       return { kind: 'status', status: refusalStatus(operation) };
     case 'unauthorised':

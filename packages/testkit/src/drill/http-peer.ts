@@ -117,6 +117,10 @@ export class HttpPeer implements Peer {
     return untakenOf({ contract, manifest }, { [resource]: [row] }).length === 0;
   }
 
+  change(resource: string, row: JsonObject): boolean {
+    return typeof this.#engine.changeRows({ [resource]: [row] }) !== 'string';
+  }
+
   rows(): Rows {
     return this.#engine.state();
   }

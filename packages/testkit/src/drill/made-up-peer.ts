@@ -10,7 +10,7 @@ import {
 } from '@tenon/model';
 import { type JsonSchema, sample, validatorFor } from '@tenon/schema';
 import { definitionsOf } from '../plan-definitions.ts';
-import { type CallFault, callFaults, LEAVE_ALONE_S, UNCLEAR } from './faults.ts';
+import { type CallFault, callFaults, LEAVE_ALONE_LONG_S, LEAVE_ALONE_S, UNCLEAR } from './faults.ts';
 import { withGiven } from './made-events.ts';
 import type { Peer, PeerEffect } from './peer.ts';
 
@@ -64,6 +64,10 @@ export class MadeUpPeer implements Peer {
     return false;
   }
 
+  change(): boolean {
+    return false;
+  }
+
   rows(): Readonly<Record<string, never>> {
     return {};
   }
@@ -97,7 +101,7 @@ export class MadeUpPeer implements Peer {
       failureClass,
       callFaults[fault],
       fault === 'unreachable' ? 'notSent' : 'answered',
-      fault === 'tooMany' ? { retryAfterMs: LEAVE_ALONE_S * 1_000 } : {},
+      retryAfterOf(fault),
     );
   }
 
@@ -145,9 +149,15 @@ const CLASSES: Readonly<Partial<Record<CallFault, FailureClass>>> = {
   unreachable: 'transient',
   unavailable: 'transient',
   tooMany: 'rateLimited',
+  tooManyForLong: 'rateLimited',
   refused: 'validation',
   unauthorised: 'auth',
 };
+
+function retryAfterOf(fault: CallFault): Partial<Failure> {
+  if (fault === 'tooMany') return { retryAfterMs: LEAVE_ALONE_S * 1_000 };
+  return fault === 'tooManyForLong' ? { retryAfterMs: LEAVE_ALONE_LONG_S * 1_000 } : {};
+}
 
 /** By what the other side knows a repeat; `undefined`: by nothing. */
 function repeatKey(

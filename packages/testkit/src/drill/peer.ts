@@ -30,6 +30,8 @@ export interface Peer {
   rows(): Rows;
   /** May such a thing be among what it begins with? */
   takes(resource: string, row: JsonObject): boolean;
+  /** Somebody else changes a row, which is told by its id; `false`: it cannot be. */
+  change(resource: string, row: JsonObject): boolean;
   /** As at the beginning, with these rows; `made`: what is so of what operations make, by operation, where it is not sent otherwise. */
   begin(rows: Rows, made: Readonly<Record<string, JsonObject>>): void;
 }

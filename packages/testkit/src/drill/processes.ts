@@ -4,6 +4,7 @@ import type { Transport } from '@tenon/connector';
 import { type SteadyClock, seededRandom } from '@tenon/model';
 import type { LedgerEntry, Runtime, RuntimeOptions } from '@tenon/runtime';
 import { emptyFile, inlineCommitter, memoryFolder, openRuntimeWith } from '@tenon/runtime/drill';
+import { folderName, sweepLeftFolders } from './left-folders.ts';
 
 /** What goes on in a process, told to whoever plays the world around it. */
 export interface Watcher {
@@ -14,6 +15,9 @@ export interface Watcher {
   /** What carries its calls. `clock` fires nothing more once it is dead, and whatever it is answered then goes nowhere. */
   transport(connection: string, clock: SteadyClock, isDead: () => boolean): Transport;
 }
+
+/** Once in a process. */
+let isSwept = false;
 
 /** Looks of the runtime at what is stuck: one of them is no news. */
 const WATCH_MS = 12 * 24 * 3_600_000;
@@ -38,7 +42,9 @@ export class Processes {
     this.#clock = clock;
     this.#regionOf = regionOf;
     this.#watcher = watcher;
-    this.#folder = mkdtempSync(join(memoryFolder(), 'tenon-drill-'));
+    this.#folder = mkdtempSync(join(memoryFolder(), folderName()));
+    if (!isSwept) sweepLeftFolders(memoryFolder(), this.#folder);
+    isSwept = true;
     this.#file = join(this.#folder, 'runtime.db');
     writeFileSync(this.#file, emptyFile());
   }

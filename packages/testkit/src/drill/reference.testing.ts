@@ -3,16 +3,22 @@ import type { DrillSource } from './parts.ts';
 
 const ROOT = new URL('../../../..', import.meta.url).pathname;
 
-/** The reference workspace of this repository with texts of its files changed, as a drill takes it. Throws on any finding. */
+/** The reference workspace of this repository with texts of its files changed, or with files added to it, as a drill takes it. Throws on any finding. */
 export async function reference(
   edits: Readonly<Record<string, (text: string) => string>> = {},
 ): Promise<DrillSource & { plan(name: string): Plan }> {
   const files = nodeWorkspaceFiles(ROOT);
   const loaded = await loadWorkspaceFiles(ROOT, {
     ...files,
+    files: async (folder) => {
+      const added = Object.keys(edits).filter((name) => name.startsWith(`${folder}/`));
+      const names = added.map((name) => name.slice(folder.length + 1)).filter((name) => !name.includes('/'));
+      return [...new Set([...(await files.files(folder)), ...names])].sort();
+    },
     read: async (name) => {
       const text = await files.read(name);
-      return text === undefined ? undefined : (edits[name]?.(text) ?? text);
+      const edit = edits[name];
+      return edit === undefined ? text : edit(text ?? '');
     },
   });
   const workspace = loaded.value!;

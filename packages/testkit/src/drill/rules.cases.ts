@@ -82,6 +82,22 @@ export const drillCases = {
       only: 'another event comes',
     },
   },
+  'drill-overwrites': {
+    run: (sound) => ({
+      ...sound,
+      isMeddled: true,
+      schedule: {
+        name: 'somebody else changes it',
+        meddling: {
+          step: 'account',
+          connection: 'crm',
+          resource: of(sound, 'account', 'effect').resource!,
+          row: { id: of(sound, 'account', 'effect').id!, name: 'what somebody else wrote' },
+          member: 'name',
+        },
+      },
+    }),
+  },
   'drill-leak': {
     run: (sound) => ({
       ...sound,

@@ -74,6 +74,12 @@ export const drillRules = {
     why: 'Its business key is the same, so no run begins as long as the key is kept (`identity.retain`): the other system keeps what the earlier version said.',
     fix: 'Put what `identity.version` reads into `identity.key`. Where one run for each entity is meant, write nothing of the event that changes.',
   },
+  'drill-overwrites': {
+    severity: 'warning',
+    title: 'in a drill, a step put back what somebody else had changed meanwhile',
+    why: 'It sends a whole thing as it was read, and so undoes without a word what was changed in between.',
+    fix: 'Send only what the step changes, or let the operation refuse an outdated version: `concurrency` of the operation in the connector.',
+  },
   'drill-leak': {
     severity: 'error',
     title: 'in a drill, a secret or a classed value came into the ledger',

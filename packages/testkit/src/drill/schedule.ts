@@ -1,3 +1,4 @@
+import type { JsonObject } from '@tenon/model';
 import type { CallFault } from './faults.ts';
 
 /** What a call is for. */
@@ -21,6 +22,16 @@ export interface Crash {
   readonly nth: number;
 }
 
+/** What somebody else does to a thing as a step's first call is about to change it, which was read before. */
+export interface Meddling {
+  readonly step: string;
+  readonly connection: string;
+  readonly resource: string;
+  /** The id, and what is put in the place of what is there, by another name than what the step writes. */
+  readonly row: JsonObject;
+  readonly member: string;
+}
+
 /** One way in which a run of a pipeline may go. JSON: the same one again goes the same way. */
 export interface Schedule {
   /** For people, and the same from one drill to the next. */
@@ -29,6 +40,9 @@ export interface Schedule {
   readonly step?: string;
   readonly faults?: readonly FaultPlace[];
   readonly crash?: Crash;
+  readonly meddling?: Meddling;
+  /** The clock is set by so much as the nth entry is on the disk; timers keep their delays. */
+  readonly clockAtEntry?: { readonly nth: number; readonly byMs: number };
   /** What approvers say; default: yes. `silent`: nothing, until it expires. */
   readonly approvers?: 'approve' | 'reject' | 'silent';
   /** Events that the run waits for do not come. */

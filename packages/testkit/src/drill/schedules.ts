@@ -1,12 +1,17 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Json, JsonObject } from '@tenon/model';
 import type { SeenCall } from './calls.ts';
 import { type CallFault, callFaults, faultWords } from './faults.ts';
+import { isStamp } from './judge.ts';
 import type { DrillParts } from './parts.ts';
 import type { FaultPlace, Schedule } from './schedule.ts';
+import { otherThan } from './strangers.ts';
 import type { Outcome } from './trial.ts';
 
 const ONCE_IN_EFFECTS: readonly CallFault[] = [
   'unavailable',
   'tooMany',
+  'tooManyForLong',
   'unreachable',
   'lostBefore',
   'lostAfter',
@@ -24,7 +29,13 @@ const ALWAYS_IN_EFFECTS: readonly CallFault[] = [
   'unauthorised',
   'lostAfter',
 ];
-const ONCE_IN_READS: readonly CallFault[] = ['unavailable', 'tooMany', 'silentBefore', 'garbled'];
+const ONCE_IN_READS: readonly CallFault[] = [
+  'unavailable',
+  'tooMany',
+  'tooManyForLong',
+  'silentBefore',
+  'garbled',
+];
 const ALWAYS_IN_READS: readonly CallFault[] = [
   'unavailable',
   'unreachable',
@@ -35,13 +46,18 @@ const ALWAYS_IN_READS: readonly CallFault[] = [
 const ONCE_IN_UNDOING: readonly CallFault[] = ['unavailable', 'lostAfter', 'silentAfter', 'gatewayAfter'];
 const ALWAYS_IN_UNDOING: readonly CallFault[] = ['refused', 'unavailable'];
 
+/** May a system hold such a row? */
+export type Takes = (connection: string, resource: string, row: JsonObject) => boolean;
+
 /** What may happen to a run that otherwise goes as `base` did: each call fails in each way, the process dies at each moment, people act at each. */
-export function schedulesOf(base: Outcome, isManual: boolean): readonly Schedule[] {
+export function schedulesOf(base: Outcome, isManual: boolean, takes: Takes): readonly Schedule[] {
   const calls = firstOfEach(base.calls);
   return [
     ...calls.flatMap((call) => faultsOf(call)),
     ...calls.filter((call) => isPaged(call, base)).flatMap((call) => furtherPageFaults(call)),
+    ...meddlingIn(base, takes),
     ...crashesIn(base, 'the process dies', {}),
+    ...clocksIn(base),
     ...peopleIn(base),
     // What a person starts has a delivery id of its own each time.
     ...(isManual
@@ -50,6 +66,58 @@ export function schedulesOf(base: Outcome, isManual: boolean): readonly Schedule
     { name: 'the event comes again under another delivery id', again: 'otherDelivery' },
     { name: 'another event comes that has the same business key', again: 'otherEvent' },
   ];
+}
+
+/** Somebody else changes a thing between the call that read it and the one that writes it, in a member that is none of the step's business. */
+function meddlingIn({ calls, effects }: Outcome, takes: Takes): readonly Schedule[] {
+  return effects.flatMap((effect): readonly Schedule[] => {
+    const { call, connection, resource, id, before, after } = effect;
+    if (call?.purpose !== 'effect' || resource === undefined || id === undefined || !before || !after)
+      return [];
+    const isRead = calls
+      .slice(0, calls.indexOf(call))
+      .some((one) => one.purpose === 'read' && one.connection === connection);
+    const named = Object.keys(before).find((name) => String(before[name]) === id);
+    if (!isRead || named === undefined) return [];
+    const isOther = (name: string): boolean => {
+      const other = otherThan(before[name]!);
+      if (name === named || isStamp(name) || other === undefined) return false;
+      const isKept = isDeepStrictEqual(before[name], after[name]);
+      return isKept && takes(connection, resource, { ...before, [name]: other });
+    };
+    // What is sent as it was read comes first.
+    const names = Object.keys(before).filter(isOther);
+    const member = names.find((name) => hasMember(call.input, name)) ?? names[0];
+    if (member === undefined) return [];
+    const row = { [named]: before[named]!, [member]: otherThan(before[member]!)! };
+    return [
+      {
+        name: `${call.step}: somebody else changes \`${member}\` of it between reading and writing`,
+        step: call.step,
+        meddling: { step: call.step, connection, resource, row, member },
+      },
+    ];
+  });
+}
+
+function hasMember(value: Json, name: string): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (!Array.isArray(value) && Object.hasOwn(value, name)) return true;
+  return Object.values(value).some((inner: Json) => hasMember(inner, name));
+}
+
+const CLOCK_SET_MS = 2 * 3_600_000;
+
+/** The clock is set back, or forward, as a run begins to wait. */
+function clocksIn({ entries }: Outcome): readonly Schedule[] {
+  return entries.flatMap(({ kind, step }, index): readonly Schedule[] => {
+    if (kind !== 'waiting' || step === undefined) return [];
+    const at = { nth: index + 1, step };
+    return [
+      { name: `the clock is set back by two hours as ${step} waits`, byMs: -CLOCK_SET_MS, ...at },
+      { name: `the clock is set forward by two hours as ${step} waits`, byMs: CLOCK_SET_MS, ...at },
+    ].map(({ name, nth, byMs }) => ({ name, step, clockAtEntry: { nth, byMs } }));
+  });
 }
 
 /** As `schedulesOf`, of a run that is undone: the process dies at each moment of it. `failing`: what made it go so. */

@@ -39,7 +39,8 @@ function likeness(
   return made;
 }
 
-function otherThan(value: Json): Json | undefined {
+/** Another text or number; `undefined` of anything else. */
+export function otherThan(value: Json): Json | undefined {
   if (typeof value === 'string') return `${value}-other`;
   return typeof value === 'number' ? value + 1 : undefined;
 }

@@ -32,6 +32,8 @@ export interface Outcome {
   readonly connection?: string;
   /** Absent where the event started none. */
   readonly run: RunDetail | undefined;
+  /** Runs of other pipelines that it began. */
+  readonly children: readonly RunDetail[];
   /** Since the event came. */
   readonly entries: readonly LedgerEntry[];
   readonly batches: number;
@@ -43,12 +45,15 @@ export interface Outcome {
   readonly settled?: {
     readonly verdicts: readonly string[];
     readonly run: RunDetail | undefined;
+    readonly children: readonly RunDetail[];
     readonly effects: readonly MadeEffect[];
   };
   /** Who was asked before something was undone, by its place; they said yes. */
   readonly asked: ReadonlyMap<string, string>;
   /** Ids of steps that waited for an event which is given (`Start.signals`), and of which their match does not hold: it was not sent. */
   readonly unsent: ReadonlySet<string>;
+  /** Somebody else changed what the schedule says (`Schedule.meddling`). */
+  readonly isMeddled: boolean;
   readonly tookMs: number;
   /** It goes round and does not come to rest, or time alone goes on. */
   readonly isEndless: boolean;
@@ -123,7 +128,7 @@ export class Trial {
     this.#clock.begin();
     for (const [name, peer] of this.#parts.peers)
       peer.begin(this.#start.rows[name] ?? {}, this.#start.made?.[name] ?? {});
-    const beganAtMs = this.#clock.now();
+    const beganAtMs = this.#clock.steady();
     try {
       await this.#processes.open();
       for (const { plan } of this.#parts.plans) await this.#runtime.activate(plan);
@@ -158,6 +163,7 @@ export class Trial {
       schedule: this.#schedule,
       ...(this.#start.connection !== undefined && { connection: this.#start.connection }),
       run,
+      children: this.#children(),
       entries: this.#entries.slice(this.#begun?.entries),
       batches: this.#batches - (this.#begun?.batches ?? 0),
       calls: [...this.#calls.seen],
@@ -171,7 +177,8 @@ export class Trial {
       },
       asked: this.#asked,
       unsent: this.#unsent,
-      tookMs: this.#clock.now() - beganAtMs,
+      isMeddled: this.#calls.isMeddled,
+      tookMs: this.#clock.steady() - beganAtMs,
       isEndless: this.#moves > MOVES_MAX || (run !== undefined && !isAtRest(run, this.#runtime)),
       ...(refused !== undefined && { refused }),
     };
@@ -179,11 +186,22 @@ export class Trial {
 
   #run(): RunDetail | undefined {
     const found = this.#runId === undefined ? undefined : this.#runtime.run(this.#runId);
-    if (found === undefined) return undefined;
-    const run = this.#inClear(found);
-    const { step, failure } = run;
+    return found && this.#named(this.#inClear(found));
+  }
+
+  #children(): readonly RunDetail[] {
+    if (this.#parts.plans.length === 1) return [];
+    return this.#runtime.runs({ limit: RUNS_MAX }).flatMap(({ runId }) => {
+      const run = runId === this.#runId ? undefined : this.#runtime.run(runId);
+      return run?.parent === undefined ? [] : [this.#named(this.#inClear(run))];
+    });
+  }
+
+  #named(run: RunDetail): RunDetail {
+    const { step, failure, parent } = run;
     return {
       ...run,
+      ...(parent && { parent: { ...parent, step: this.#names.of(parent.step) } }),
       ...(step !== undefined && { step: this.#names.of(step) }),
       ...(failure && { failure: { ...failure, step: this.#names.of(failure.step) } }),
       steps: run.steps.map((one) => ({ ...one, id: this.#names.of(one.id) })),
@@ -225,7 +243,10 @@ export class Trial {
       verdicts.push(done.ok ? `${place}: ${verdict}` : `${place}: ${verdict} was refused: ${done.message}`);
     }
     await this.#live();
-    return { ...outcome, settled: { verdicts, run: this.#run(), effects: this.#calls.effects() } };
+    return {
+      ...outcome,
+      settled: { verdicts, run: this.#run(), children: this.#children(), effects: this.#calls.effects() },
+    };
   }
 
   /** Why it was refused. */
@@ -269,13 +290,13 @@ export class Trial {
   /** All runs have ended, and what was killed is let go. */
   #isOver(): boolean {
     if (this.#isKilled && this.#runtime.switches().length > 0) return false;
-    return this.#runtime.runs({ limit: 100 }).every(({ state }) => ENDED.has(state));
+    return this.#runtime.runs({ limit: RUNS_MAX }).every(({ state }) => ENDED.has(state));
   }
 
   /** Nothing has come of it for days, and whoever it waits for is told: time alone brings nothing more. */
   #isParked(): boolean {
     if (this.#clock.now() - this.#heardAtMs < PARKED_MS) return false;
-    const runs = this.#runtime.runs({ limit: 100 });
+    const runs = this.#runtime.runs({ limit: RUNS_MAX });
     return runs.every((run) => isAtRest(run, this.#runtime));
   }
 
@@ -327,7 +348,7 @@ export class Trial {
   /** Sends an event that somebody waits for, once. */
   async #signal(): Promise<boolean> {
     if (this.#schedule.awaited === 'never') return false;
-    for (const { runId } of this.#runtime.runs({ state: 'waiting', limit: 100 })) {
+    for (const { runId } of this.#runtime.runs({ state: 'waiting', limit: RUNS_MAX })) {
       const found = this.#runtime.run(runId);
       const run = found && this.#inClear(found);
       for (const { id, awaits } of run?.steps ?? [])
@@ -380,7 +401,8 @@ export class Trial {
     if (this.#begun === undefined) return;
     const nth = this.#entries.length - this.#begun.entries;
     if (this.#maybeCrash('entry', nth)) return;
-    const { cancelAtEntry, killAtEntry } = this.#schedule;
+    const { cancelAtEntry, killAtEntry, clockAtEntry } = this.#schedule;
+    if (nth === clockAtEntry?.nth) this.#clock.jump(clockAtEntry.byMs);
     if (cancelAtEntry !== undefined && nth >= cancelAtEntry && !this.#isCancelled && entry.runId !== '') {
       this.#isCancelled = true;
       this.#meanwhile.push(this.#runtime.cancel(entry.runId, 'drill', 'a drill'));
@@ -413,6 +435,8 @@ export class Trial {
   }
 }
 
+/** More than one event brings about. */
+const RUNS_MAX = 100;
 const APPROVERS_MAX = 5;
 const ENDED: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled', 'failed']);
 
@@ -421,9 +445,21 @@ function placeOf(call: SeenCall | undefined): string | undefined {
   return call.purpose === 'compensation' ? `${UNDOING}${call.step}` : call.step;
 }
 
-/** It has ended, or is parked with whoever it belongs to. */
-function isAtRest(run: RunSummary, runtime: Runtime): boolean {
-  if (ENDED.has(run.state)) return true;
-  const isHere = ({ runId }: { readonly runId: string }): boolean => runId === run.runId;
-  return runtime.inDoubt().some(isHere) || runtime.deadLetters().some(isHere);
+/** It has ended, or is parked with whoever it belongs to, or waits for a run that it began and that is. */
+function isAtRest({ runId, state }: Pick<RunSummary, 'runId' | 'state'>, runtime: Runtime): boolean {
+  if (ENDED.has(state)) return true;
+  const isHere = (one: { readonly runId: string }): boolean => one.runId === runId;
+  if (runtime.inDoubt().some(isHere) || runtime.deadLetters().some(isHere)) return true;
+  const open = runtime.run(runId)?.children?.filter((child) => !isDone(child.state)) ?? [];
+  return open.length > 0 && open.every((child) => isParked(child, runtime));
+}
+
+/** What a run that failed waits for somebody with is in its dead letter. */
+function isDone(state: string): boolean {
+  return state !== 'failed' && ENDED.has(state);
+}
+
+function isParked(run: Pick<RunSummary, 'runId' | 'state'>, runtime: Runtime): boolean {
+  const isHere = (one: { readonly runId: string }): boolean => one.runId === run.runId;
+  return runtime.deadLetters().some(isHere) || (run.state !== 'failed' && isAtRest(run, runtime));
 }

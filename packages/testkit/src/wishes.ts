@@ -129,6 +129,12 @@ function other(value: Json): Json {
   return `not ${String(value)}`;
 }
 
+/** Where a list stands that an expression gives, filtered or not; `undefined`: it is computed. */
+export function listPathOf(expression: Expr): readonly (string | number)[] | undefined {
+  const isOfList = expression.kind === 'call' && expression.name === 'filter';
+  return isOfList && expression.target ? listPathOf(expression.target) : pathOf(expression);
+}
+
 /** `body.errors[0].code` as a path; optional steps (`body.?code`) are steps. */
 function pathOf(expression: Expr): readonly (string | number)[] | undefined {
   switch (expression.kind) {

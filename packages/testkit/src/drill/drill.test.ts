@@ -282,6 +282,80 @@ describe('what an awaited event brings', () => {
   });
 });
 
+describe('a list that a step goes over', () => {
+  const OPENED = 'pipelines/tickets-opened.pipeline.yaml';
+  const pipeline = `apiVersion: tenon/v1
+kind: Pipeline
+metadata: { name: tickets-opened, version: 1, description: Opens a ticket of each line. }
+owner: { team: revenue-operations, backup: platform, escalation: 'pagerduty:revenue', respond: 15m, recover: 4h }
+tier: medium
+trigger:
+  manual:
+    input:
+      type: object
+      required: [batch, lines]
+      properties:
+        batch: { type: string }
+        lines: { type: array, items: { type: object, required: [sku], properties: { sku: { type: string } } } }
+identity: { key: 'tickets:\${ event.batch }', retain: 30d }
+limits: { deadline: 10m }
+steps:
+  - id: each
+    forEach:
+      in: \${ event.lines }
+      as: line
+      key: \${ line.sku }
+      max: 5
+      steps:
+        - id: ticket
+          call: ticketing.createTicket
+          with: { body: { subject: Line, requester: support@northwind.example, externalId: '\${ event.batch }:\${ line.sku }' } }
+          compensate: { call: ticketing.closeTicket, with: { ticketId: '\${ steps.ticket.id }' } }
+  - id: noted
+    set: { value: '\${ size(event.lines) }' }
+success: \${ steps.noted.value >= 0 }
+onFailure: compensate
+`;
+  const over = (text: string) =>
+    reference({
+      [OPENED]: () => text,
+      'tenon.config.yaml': swap(
+        '      account-onboarded:\n        operations: [closeTicket, createTicket, findTickets, getTicket]\n',
+        `      tickets-opened:
+        operations: [closeTicket, createTicket, findTickets, getTicket]
+        scopes: [tickets.read, tickets.write]
+      account-onboarded:
+        operations: [closeTicket, createTicket, findTickets, getTicket]
+`,
+      ),
+    });
+  const drilled = async (text: string, only: string) => {
+    const made = await over(text);
+    const plan = made.plan('tickets-opened');
+    const report = await drill(made, plan, { only });
+    return { report, findings: drillFindings(report, plan) };
+  };
+
+  it('has none, one and several items, and the last of several fails, too', async () => {
+    const { report, findings } = await drilled(pipeline, 'in event.lines: ');
+    expect(report.trials.map(({ schedule, effects }) => `${schedule.name} (${effects})`)).toEqual([
+      'with no items in event.lines: nothing goes wrong (0)',
+      'with one item in event.lines: nothing goes wrong (1)',
+      'with three items in event.lines: nothing goes wrong (3)',
+      'with three items in event.lines: each[kestrel-birch].ticket: the system breaks off before it has done it (3)',
+      'with three items in event.lines: each[kestrel-birch].ticket: the system does it, and the answer is lost (3)',
+      'with three items in event.lines: each[kestrel-birch].ticket: the system refuses what it is sent, each time (4)',
+    ]);
+    expect(findings).toEqual([]);
+  });
+
+  it('has items of which one is taken for another, where a probe cannot tell them apart', async () => {
+    const alike = swap("'${ event.batch }:${ line.sku }'", "'${ event.batch }'")(pipeline);
+    const { findings } = await drilled(alike, 'breaks off before it has done it');
+    expect(findings.map(({ code }) => code)).toEqual(['drill-effect-missing']);
+  });
+});
+
 describe('what somebody else changes meanwhile', () => {
   const called = { only: 'between reading and writing' };
   const putBack = {

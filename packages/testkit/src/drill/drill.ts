@@ -1,11 +1,19 @@
-import type { Plan } from '@tenon/pipeline';
+import type { ForEachStep, Plan } from '@tenon/pipeline';
 import { stepIdOf } from '@tenon/runtime/drill';
 import { type Base, type Explored, type ExploreOptions, explore, untriedIn } from './explore.ts';
 import { GivenUse } from './given-use.ts';
 import { type Broken, type DrillEnd, endOf, judge } from './judge.ts';
+import { LIST_SIZES, listsOf, withItems } from './lists.ts';
 import { type DrillParts, type DrillSource, partsOf, type Start } from './parts.ts';
 import { type Schedule, UNDISTURBED } from './schedule.ts';
-import { lastRefused, schedulesOf, type Takes, undoingCrashes, undoingFaults } from './schedules.ts';
+import {
+  lastItemFaults,
+  lastRefused,
+  schedulesOf,
+  type Takes,
+  undoingCrashes,
+  undoingFaults,
+} from './schedules.ts';
 import { lostOf, type SharedKey, withSameKey } from './second-event.ts';
 import { type Outcome, Trial } from './trial.ts';
 
@@ -73,6 +81,10 @@ export async function drill(
   const { seed = 1, only, signal, onTrial } = options;
   const { parts, explored } = await begun(source, plan, options, seed);
   const trials: TrialReport[] = [];
+  const note = (report: TrialReport): void => {
+    trials.push(report);
+    onTrial?.(report);
+  };
   const takes: Takes = (connection, resource, row) =>
     parts.peers.get(connection)?.takes(resource, row) ?? false;
   const given = options.start && new GivenUse(options.start);
@@ -96,8 +108,7 @@ export async function drill(
       isToUndo(schedule, outcome);
       given?.saw(outcome);
       const report = reportOf(outcome, judge(parts, start, outcome));
-      trials.push(report);
-      onTrial?.(report);
+      note(report);
     };
     await tried(UNDISTURBED);
     const refused = lastRefused(parts, base);
@@ -107,6 +118,24 @@ export async function drill(
     if (undone !== undefined) for (const schedule of undoingCrashes(undone)) await tried(schedule);
     for (const [step, schedule] of [...undoneBy])
       for (const undoing of undoingFaults(step, schedule)) await tried(undoing);
+  }
+  const triedWith = async (start: Start, schedule: Schedule): Promise<Outcome | undefined> => {
+    if (signal?.aborted) return undefined;
+    const outcome = await new Trial(parts, start, schedule).run();
+    given?.saw(outcome);
+    if (only === undefined || schedule.name.includes(only))
+      note(reportOf(outcome, judge(parts, start, outcome)));
+    return outcome;
+  };
+  for (const { list, words, start } of listStarts(parts, explored.bases[0])) {
+    const prefixed = (schedule: Schedule): Schedule => ({
+      ...schedule,
+      name: `with ${words} in ${list.in}: ${schedule.name}`,
+    });
+    const outcome = await triedWith(start, prefixed(UNDISTURBED));
+    for (const schedule of outcome === undefined ? [] : lastItemFaults(outcome, list))
+      if (only === undefined || prefixed(schedule).name.includes(only))
+        await triedWith(start, prefixed(schedule));
   }
   const { failed } = explored;
   return {
@@ -124,6 +153,20 @@ export async function drill(
     unasked: given?.unused(only === undefined && !signal?.aborted) ?? [],
     madeUp: parts.madeUp,
   };
+}
+
+/** Beginnings in which a list that a step goes over has none, one, and several items. */
+function listStarts(
+  parts: DrillParts,
+  base: Base | undefined,
+): readonly { readonly list: ForEachStep; readonly words: string; readonly start: Start }[] {
+  if (base === undefined) return [];
+  return listsOf(parts).flatMap((list) =>
+    Object.entries(LIST_SIZES).flatMap(([words, count]) => {
+      const start = withItems(parts, base, list, count);
+      return start === undefined ? [] : [{ list, words, start }];
+    }),
+  );
 }
 
 function sharedKeyOf(parts: DrillParts, base: Base | undefined): Pick<DrillReport, 'sharedKey'> {

@@ -112,6 +112,10 @@ export class HttpPeer implements Peer {
     return this.#answers.get(traceparent);
   }
 
+  lists(operation: string): string | undefined {
+    return this.#engine.listed(operation);
+  }
+
   takes(resource: string, row: JsonObject): boolean {
     const { contract, manifest } = this.#options;
     return untakenOf({ contract, manifest }, { [resource]: [row] }).length === 0;

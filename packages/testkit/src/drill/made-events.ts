@@ -24,7 +24,7 @@ export function madePayload(schema: JsonSchema, seed: number): Json | undefined 
 }
 
 /** A value that fits at a place of what an operation takes; `undefined` where its schema says nothing of the place. */
-export function sampleAt(schema: JsonSchema, tokens: readonly string[]): Json | undefined {
+export function sampleAt(schema: JsonSchema, tokens: readonly string[], seed = 1): Json | undefined {
   const definitions = definitionsOf(schema);
   let at: JsonSchema = schema;
   for (const token of tokens) {
@@ -32,7 +32,7 @@ export function sampleAt(schema: JsonSchema, tokens: readonly string[]): Json | 
     if (said.length === 0) return undefined;
     at = said.length === 1 ? said[0]! : { allOf: said };
   }
-  return sample(at, { random: seededRandom(1), definitions });
+  return sample(at, { random: seededRandom(seed), definitions });
 }
 
 /** A schema and those that it is put together of; of alternatives each. */
@@ -153,7 +153,7 @@ function saidBy(expression: Expr, { plan, steps }: LoadedPlan): Expr | undefined
   return text === undefined ? undefined : parsed(text);
 }
 
-function parsed(text: string): Expr | undefined {
+export function parsed(text: string): Expr | undefined {
   const { ast, errors } = parseExpression(text);
   return errors.length > 0 ? undefined : ast;
 }

@@ -64,6 +64,10 @@ export class MadeUpPeer implements Peer {
     return false;
   }
 
+  lists(): undefined {
+    return undefined;
+  }
+
   change(): boolean {
     return false;
   }

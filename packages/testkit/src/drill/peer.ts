@@ -28,6 +28,8 @@ export interface Peer {
   answerTo(traceparent: string): Json | undefined;
   /** All that it holds, by resource; empty for one that keeps nothing. */
   rows(): Rows;
+  /** The resource of which an operation lists rows; `undefined`: it lists none. */
+  lists(operation: string): string | undefined;
   /** May such a thing be among what it begins with? */
   takes(resource: string, row: JsonObject): boolean;
   /** Somebody else changes a row, which is told by its id; `false`: it cannot be. */

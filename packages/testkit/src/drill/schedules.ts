@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Json, JsonObject } from '@tenon/model';
+import type { ForEachStep } from '@tenon/pipeline';
+import { stepIdOf } from '@tenon/runtime/drill';
 import type { SeenCall } from './calls.ts';
 import { type CallFault, callFaults, faultWords } from './faults.ts';
 import { isStamp } from './judge.ts';
@@ -181,7 +183,27 @@ export function undoingFaults(step: string, schedule: Schedule): readonly Schedu
   ];
 }
 
-function faultSchedule({ step, purpose }: SeenCall, fault: CallFault, calls: FaultPlace['calls']): Schedule {
+/** The calls for the last of several items fail, each: it is refused, or nobody can know whether it was carried out. */
+export function lastItemFaults({ calls }: Outcome, { steps }: ForEachStep): readonly Schedule[] {
+  return steps.flatMap(({ id }): readonly Schedule[] => {
+    const own = calls.filter(
+      ({ step, purpose }) => stepIdOf(step) === id && ['effect', 'read'].includes(purpose),
+    );
+    const [first, last] = [own[0], own.at(-1)];
+    if (first === undefined || last === undefined || first.step === last.step) return [];
+    const always = faultSchedule(last, 'refused', 'all');
+    if (last.purpose === 'read') return [always];
+    return [...LOST_IN_ITEMS.map((fault) => faultSchedule(last, fault, 'first')), always];
+  });
+}
+
+const LOST_IN_ITEMS: readonly CallFault[] = ['lostBefore', 'lostAfter'];
+
+function faultSchedule(
+  { step, purpose }: Pick<SeenCall, 'step' | 'purpose'>,
+  fault: CallFault,
+  calls: FaultPlace['calls'],
+): Schedule {
   return {
     name: `${step}: the system ${faultWords(fault, purpose)}${often(calls)}`,
     step,

@@ -127,6 +127,12 @@ export class Engine implements Controlled {
     return this.journal.requests();
   }
 
+  /** The collection of which an operation lists rows, as rows are given by it; `undefined`: it lists none. */
+  listed(operation: string): string | undefined {
+    const role = this.#roles.get(operation);
+    return role?.kind === 'list' ? role.collection.name : undefined;
+  }
+
   unsaid(): readonly Unsaid[] {
     const { contract, manifest } = this.#options;
     return [...contract.operations.values()].flatMap((operation) => {

@@ -11,7 +11,7 @@ import {
 } from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
 import type { Json, JsonObject, Random, SteadyClock } from '@tenon/model';
-import { type Change, Engine, untakenOf } from '../sandbox/engine.ts';
+import { type Change, Engine } from '../sandbox/engine.ts';
 import type { Rows } from '../sandbox/rows.ts';
 import { rendered } from '../sandbox/wire.ts';
 import { canarySecrets, trialConnection, withoutCertificates } from '../trial-connection.ts';
@@ -39,6 +39,8 @@ export class HttpPeer implements Peer {
   readonly #answers = new Map<string, Json>();
   readonly #changes: PeerEffect[] = [];
   #unreachable = new Set<string>();
+  /** Is asked which rows may be held, and holds none. */
+  #asked: Engine | undefined;
   #made: Readonly<Record<string, JsonObject>> = {};
 
   constructor(options: HttpPeerOptions) {
@@ -118,7 +120,10 @@ export class HttpPeer implements Peer {
 
   takes(resource: string, row: JsonObject): boolean {
     const { contract, manifest } = this.#options;
-    return untakenOf({ contract, manifest }, { [resource]: [row] }).length === 0;
+    // One for all that is asked: to make one takes a second where the contract is large.
+    this.#asked ??= new Engine({ contract, manifest, onUntaken: () => {} });
+    this.#asked.reset({ data: {} });
+    return typeof this.#asked.addRows({ [resource]: [row] }) !== 'string';
   }
 
   change(resource: string, row: JsonObject): boolean {

@@ -88,8 +88,10 @@ function meddlingIn({ calls, effects }: Outcome, takes: Takes): readonly Schedul
       return isKept && takes(connection, resource, { ...before, [name]: other });
     };
     // What is sent as it was read comes first.
-    const names = Object.keys(before).filter(isOther);
-    const member = names.find((name) => hasMember(call.input, name)) ?? names[0];
+    const [unsent, sent] = [false, true].map((isSent) =>
+      Object.keys(before).filter((name) => hasMember(call.input, name) === isSent),
+    );
+    const member = [...sent!, ...unsent!].find(isOther);
     if (member === undefined) return [];
     const row = { [named]: before[named]!, [member]: otherThan(before[member]!)! };
     return [

@@ -6,7 +6,7 @@ import { askHealth, type HealthCall } from './health.ts';
 import { makeTransports, type TransportParts } from './make-transports.ts';
 
 /**
- * What a drill asks of the credentials of connections: only of those that have one, and a health call that shows whether it works. Each health call goes
+ * What a drill asks of the credentials of connections: only of those that have one which use does not change, and a health call that shows whether it works. Each health call goes
  * over a transport of its own, which holds nothing from before.
  */
 export function credentialsOf(
@@ -19,7 +19,9 @@ export function credentialsOf(
   return (name) => {
     const call = calls.find(({ connection }) => connection.name === name);
     const references = call === undefined ? [] : referencesOf(call.connection);
-    if (call === undefined || references.length === 0) return undefined;
+    if (call === undefined || isSpentByUse(call.connection)) return undefined;
+    // What stands in the environment alone is the same until a restart; so is what there is none of.
+    if (references.every((reference) => reference.startsWith('env:'))) return undefined;
     return {
       mark: async () => {
         const purpose = { connection: name, use: 'drill' };
@@ -41,6 +43,11 @@ export function credentialsOf(
       },
     };
   };
+}
+
+/** A second transport that refreshes beside the first may send a token that is spent, for which a server may revoke all of them. */
+function isSpentByUse({ credentials }: ConnectionConfig): boolean {
+  return Object.values(credentials).some((fields) => 'refreshToken' in fields);
 }
 
 function referencesOf({ credentials }: ConnectionConfig): readonly SecretReference[] {

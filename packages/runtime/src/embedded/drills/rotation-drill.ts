@@ -18,7 +18,7 @@ const NAMED_MAX = 3;
 /** Why it cannot be held. */
 export function whyNoRotationDrill(engine: EmbeddedEngine, { connection }: Request): string | undefined {
   return engine.credentialOf(connection) === undefined
-    ? `${connection} has no credential, or its connector no health call that could show that one works`
+    ? `no credential of ${connection} can be another one while this process is up (there is none, it is an \`env:\` reference, or a refresh token that each use changes), or its connector has no health call to show that one works: \`tenon drill record rotation\` enters what people did`
     : undefined;
 }
 

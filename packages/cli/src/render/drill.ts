@@ -81,9 +81,13 @@ function neededWords(trials: readonly TrialReport[], all: boolean): readonly str
     ...[...needed].flatMap(([words, same]) => [
       `    ${words}\n`,
       ...same.slice(0, all ? same.length : WAYS_NAMED).map(({ schedule }) => `      ${schedule.name}\n`),
-      ...(!all && same.length > WAYS_NAMED ? [`      and in ${same.length - WAYS_NAMED} other ways\n`] : []),
+      ...(!all && same.length > WAYS_NAMED ? [`      and in ${otherWays(same.length - WAYS_NAMED)}\n`] : []),
     ]),
   ];
+}
+
+function otherWays(count: number): string {
+  return count === 1 ? 'another way' : `${count} other ways`;
 }
 
 /** Who is asked before something is undone, and how often it came to that: where a guard lets nothing through, that is always. */

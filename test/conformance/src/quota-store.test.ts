@@ -41,7 +41,8 @@ describe.skipIf(missing !== undefined)('a quota counted in Redis', () => {
     const count = async () => Number(await client.get((await client.keys(`${prefix}:*`))[0] ?? ''));
     await store.take('acme', 2, 2_000);
     await store.take('acme', 2, 2_000);
-    await store.giveBack!('acme', 2, 2_000, 1);
+    // Taken less than a millisecond ago, where both are on one machine.
+    await store.giveBack!('acme', 2, 2_000, 0);
     expect(await count()).toBe(1);
     expect(await store.take('acme', 2, 2_000)).toBe(0);
     expect(await store.take('acme', 2, 2_000)).toBeGreaterThan(0);

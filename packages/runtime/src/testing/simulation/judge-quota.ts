@@ -5,6 +5,9 @@ import type { WireEvent } from './wire.ts';
 /** One way in which what was sent may have been counted: which of it was on record as a process died is not seen from outside. */
 interface Counting {
   readonly startedAtMs: number;
+  /** Calls that a process before this one has read from its file: they are on record, whatever becomes of this one. */
+  readonly stored: number;
+  /** Those of this process. */
   readonly sentAtMs: readonly number[];
 }
 
@@ -26,7 +29,8 @@ export function judgeQuota(
     if (event.is === 'killed' || event.is === 'stopped') {
       // A window is kept over a restart by the wall clock: set meanwhile, it is longer or shorter, and nobody knows which.
       if (isClockSet) return violations;
-      if (event.is === 'killed') ways = ways.flatMap((way) => remembered(way, event.knownUntilMs));
+      // What is read from the file counts by its number alone, so few ways are left, however many there were.
+      if (event.is === 'killed') ways = distinct(ways.flatMap((way) => remembered(way, event.knownUntilMs)));
       waiting = 0;
     }
     if (event.is === 'asked') waiting++;
@@ -35,7 +39,7 @@ export function judgeQuota(
     if (event.is === 'sent') {
       waiting--;
       const counted = ways.map((way) => withOne(way, atMs, windowMs));
-      ways = counted.filter(({ sentAtMs }) => sentAtMs.length <= quota);
+      ways = counted.filter((way) => countOf(way) <= quota);
       if (ways.length > 0) continue;
       violations.push(`more calls than ${quota} were sent in ${windowMs} ms`);
       ways = [NOTHING];
@@ -51,22 +55,31 @@ export function judgeQuota(
   return violations;
 }
 
-const NOTHING: Counting = { startedAtMs: Number.NEGATIVE_INFINITY, sentAtMs: [] };
+const NOTHING: Counting = { startedAtMs: Number.NEGATIVE_INFINITY, stored: 0, sentAtMs: [] };
+
+function countOf({ stored, sentAtMs }: Counting): number {
+  return stored + sentAtMs.length;
+}
 
 function withOne(way: Counting, atMs: number, windowMs: number): Counting {
   return atMs >= way.startedAtMs + windowMs
-    ? { startedAtMs: atMs, sentAtMs: [atMs] }
+    ? { startedAtMs: atMs, stored: 0, sentAtMs: [atMs] }
     : { ...way, sentAtMs: [...way.sentAtMs, atMs] };
 }
 
-function sentIn({ startedAtMs, sentAtMs }: Counting, atMs: number, windowMs: number): number {
-  return atMs >= startedAtMs + windowMs ? 0 : sentAtMs.length;
+function sentIn(way: Counting, atMs: number, windowMs: number): number {
+  return atMs >= way.startedAtMs + windowMs ? 0 : countOf(way);
 }
 
 /** All that was known by then is remembered, and of what came after as much as was stored. */
-function remembered({ startedAtMs, sentAtMs }: Counting, knownUntilMs: number): readonly Counting[] {
-  const known = sentAtMs.filter((atMs) => atMs < knownUntilMs).length;
-  return Array.from({ length: sentAtMs.length - known + 1 }, (_, more) =>
-    known + more === 0 ? NOTHING : { startedAtMs, sentAtMs: sentAtMs.slice(0, known + more) },
+function remembered({ startedAtMs, stored, sentAtMs }: Counting, knownUntilMs: number): readonly Counting[] {
+  const known = stored + sentAtMs.filter((atMs) => atMs < knownUntilMs).length;
+  return Array.from({ length: stored + sentAtMs.length - known + 1 }, (_, more) =>
+    known + more === 0 ? NOTHING : { startedAtMs, stored: known + more, sentAtMs: [] },
   );
+}
+
+/** Each way once: else as many as there are after one death would be multiplied at the next. */
+function distinct(ways: readonly Counting[]): readonly Counting[] {
+  return [...new Map(ways.map((way) => [`${way.startedAtMs} ${way.stored}`, way])).values()];
 }

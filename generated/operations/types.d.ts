@@ -922,7 +922,7 @@ export interface Schemas {
         /** @description Alarms that were given and are not over */
         alarms: {
             /** @enum {unknown} */
-            alarm: "deadLetters" | "inDoubt" | "flagExpired" | "intakeClosed" | "checkpointFailed" | "secretUse" | "recordsDiffer" | "reconciliationFailed" | "drillOverdue";
+            alarm: "deadLetters" | "inDoubt" | "flagExpired" | "intakeClosed" | "checkpointFailed" | "secretUse" | "recordsDiffer" | "reconciliationFailed" | "drillOverdue" | "sourceDown" | "sourceBehind" | "connectionDown";
             sinceMs: number;
             /** @description For whoever is woken by it */
             message: string;

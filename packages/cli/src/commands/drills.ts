@@ -201,11 +201,9 @@ export const drillsCommands: readonly CommandSpec[] = [
         ...(args.texts('finding').length > 0 && { findings: args.texts('finding') }),
         ...(args.texts('people').length > 0 && { people: args.texts('people') }),
       };
+      const entered = await client.post('/v1/drills', { drill, reason: needReason(args) });
       // The shape that contracts/operations promises.
-      const made = (await client.post('/v1/drills', {
-        drill,
-        reason: needReason(args),
-      })) as unknown as DrillResult;
+      const made = entered as unknown as DrillResult;
       sayDone(made, `${subjectWords(made)} of ${time(made.endedAtMs)} is entered: ${made.verdict}`, args, io);
       return exit.clean;
     }),

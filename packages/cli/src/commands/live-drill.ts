@@ -19,7 +19,7 @@ export async function heldDrill(
   // First of all: whoever interrupts it while the answer is on its way means the drill as well.
   const interrupted = new AbortController();
   void io.interrupted().then(() => interrupted.abort());
-  // The shapes that contracts/operations promises, here and below.
+  // The shape that contracts/operations promises.
   const begun = (await client.post('/v1/drills/live', { drill, reason })) as unknown as DrillUnderWay;
   const path = `/v1/drills/${begun.id}`;
   io.err(
@@ -27,6 +27,7 @@ export async function heldDrill(
   );
   let isStopped = false;
   for (let phase = ''; ; ) {
+    // As above: under way, or over.
     const at = (await client.get(path)) as unknown as DrillUnderWay | DrillResult;
     if (!('phase' in at)) return at;
     if (at.phase !== phase) io.err(`  ${at.phase}\n`);

@@ -43,7 +43,7 @@ export function renderDrill(report: DrillReport, all: boolean): string {
       : []),
     ...(isCut ? ['  interrupted: what follows is of these runs alone\n'] : []),
     broken === 0
-      ? `  every promise held${isPart ? ' in these runs' : ''}: at most one effect a step, all undone or owned, nothing lost, nothing leaked\n`
+      ? `  every promise held${isPart ? ' in these runs' : ''}${unreached.length > 0 ? ' in what was reached' : ''}: at most one effect a step, all undone or owned, nothing lost, nothing leaked\n`
       : `  ${plural(broken, 'runs')} broke a promise\n`,
   ].join('');
 }

@@ -251,7 +251,7 @@ export interface LedgerEntry {
     | 'clock'
     /** Two systems are compared, were, or are being repaired. Of no run. */
     | 'reconciliation'
-    /** A drill is over: its verdict, what was measured, who did it and why. Of no run. */
+    /** A drill has begun, or is over: its verdict, what was measured, who did it and why. Of no run. */
     | 'drill';
   readonly step?: string;
   readonly attempt?: number;

@@ -150,7 +150,7 @@ describe('a kill switch that does not hold', () => {
 });
 
 describe('a drill that does not come to its end', () => {
-  test('by a crash is lifted by the next process before any run goes on, and says so', async () => {
+  test('by a crash is lifted by the next process, which says so', async () => {
     const id = await begin();
     const run = await bench.order({ id: 'a' });
     await bench.pass(3_000);
@@ -268,6 +268,23 @@ describe('whoever brings in the event of a drill', () => {
     }
     expect(bench.runtime.switches()).toEqual([]);
   });
+});
+
+test('is not begun with an event for a pipeline that people start', async () => {
+  await bench.runtime.activate(
+    planFor({
+      pipeline: 'by-hand',
+      trigger: { manual: true, input: { type: 'object' } },
+      steps: [call('put', 'acme.put')],
+    }),
+  );
+  const begun = await bench.runtime.beginDrill(
+    { kind: 'killSwitch', pipeline: 'by-hand', trial: { payload: { id: 'test' } } },
+    'ana',
+    'ticket 1',
+  );
+  expect(begun).toMatchObject({ ok: false, code: 'DRILL_NOT_POSSIBLE' });
+  expect(bench.runtime.switches()).toEqual([]);
 });
 
 test('is not begun over a switch that is in force, or of a pipeline that there is not', async () => {

@@ -75,6 +75,12 @@ export async function openRuntimeWith(
   const committer = makeCommitter(options.file);
   let engine!: EmbeddedEngine;
   let keeper: CheckpointKeeper | undefined;
+  /** What cannot be opened holds nothing. */
+  const givenUp = async (error: unknown): Promise<never> => {
+    await (engine?.stop(0, () => undefined) ?? committer.close()).catch(() => {});
+    lock.release();
+    throw error;
+  };
   try {
     const isSetBack = options.checkpoints?.setBack !== undefined;
     const db = openDatabase(options.file, isSetBack);
@@ -115,9 +121,7 @@ export async function openRuntimeWith(
     // Not earlier: the last connection that is closed copies the whole write-ahead log into the file.
     db.close();
   } catch (error) {
-    await (engine?.stop(0, () => undefined) ?? committer.close()).catch(() => {});
-    lock.release();
-    throw error;
+    return givenUp(error);
   }
   const queries = new Queries(engine.rows);
   const replays = new Replays(
@@ -135,7 +139,7 @@ export async function openRuntimeWith(
   if (drills.hasLeftOver)
     // A disk that fails stops the runtime elsewhere, and says so there; the next start looks again.
     await drills.takeOver().catch((error: unknown) => {
-      if (!(error instanceof CommitFailed)) throw error;
+      if (!(error instanceof CommitFailed)) return givenUp(error);
     });
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);

@@ -19,10 +19,18 @@ const LOOK_EVERY_MS = 250;
 /** Attempts that a finding names. */
 const NAMED_MAX = 3;
 
-/** Why it cannot be held now: a switch of somebody else would be replaced by it, or lifted with it. */
-export function whyNoKillSwitchDrill({ board }: EmbeddedEngine, { pipeline }: Request): string | undefined {
+/** Why it cannot be held now: a switch of somebody else would be replaced by it, or lifted with it; or its event starts nothing. */
+export function whyNoKillSwitchDrill(
+  { board, inForce }: EmbeddedEngine,
+  { pipeline, trial }: Request,
+): string | undefined {
   const [there] = board.keepersOf(pipeline, '', null, true);
-  return there && `${there} is in force, and what it holds the drill would not hold: lift it first`;
+  if (there !== undefined)
+    return `${there} is in force, and what it holds the drill would not hold: lift it first`;
+  const trigger = inForce.begins.get(pipeline)?.plan.trigger;
+  return trial === undefined || trigger === undefined || 'event' in trigger
+    ? undefined
+    : `no event starts ${pipeline}, so it can be given none: start it by hand while the drill holds it`;
 }
 
 /**

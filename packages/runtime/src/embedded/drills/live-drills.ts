@@ -31,7 +31,7 @@ interface UnderWay {
 /**
  * Drills that the runtime holds itself, one at a time: none → under way → over, with a result in the ledger. Whoever began one may go away: it
  * comes to its end all the same. Its switches bear its id. They are lifted when it is over, however it ends, and where its process ended, by the
- * next one before any run goes on (`takeOver`).
+ * next one before a run that it held goes on (`takeOver`).
  */
 export class LiveDrills {
   readonly #engine: EmbeddedEngine;

@@ -1,6 +1,7 @@
 import type { RunState, Runtime } from '@tenon/runtime';
 import { expect, it } from 'vitest';
 import { effectsWorld, manual } from './effects-world.ts';
+import { until } from './until.ts';
 
 const RETRY = 'retry: { attempts: 4, within: 1m, backoff: { initial: 20ms, max: 200ms } }';
 
@@ -188,8 +189,4 @@ async function change(url: string, body: object): Promise<void> {
 async function ended(runtime: Runtime, runs: readonly string[]): Promise<void> {
   const open: ReadonlySet<string> = new Set(['accepted', 'running', 'waiting', 'compensating']);
   await until(() => runs.every((runId) => !open.has(runtime.run(runId)!.state)));
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
 }

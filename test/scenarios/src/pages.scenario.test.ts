@@ -7,6 +7,7 @@ import { startSandbox } from '@tenon/testkit';
 import { expect, it } from 'vitest';
 import { TenonProcess } from './demo/child.ts';
 import { tenon } from './tenon.ts';
+import { until } from './until.ts';
 
 const INVOICES = 11;
 const PAGE = 4;
@@ -71,13 +72,6 @@ function stateOf(file: string) {
   const [run] = ledger.runs();
   ledger.close();
   return run?.state;
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (const untilMs = Date.now() + 30_000; !isSo(); ) {
-    if (Date.now() > untilMs) throw new Error('waited in vain');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 const FILES: Readonly<Record<string, string>> = {

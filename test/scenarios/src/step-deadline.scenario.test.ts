@@ -7,6 +7,7 @@ import { openLedger } from '@tenon/runtime';
 import { expect, it } from 'vitest';
 import { TenonProcess } from './demo/child.ts';
 import { tenon } from './tenon.ts';
+import { until } from './until.ts';
 
 const DEADLINE_MS = 10_000;
 /** After the deadline, until a busy machine has come to it. */
@@ -78,13 +79,6 @@ function letters(file: string) {
   const found = ledger.deadLetters();
   ledger.close();
   return found;
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (const untilMs = Date.now() + 30_000; !isSo(); ) {
-    if (Date.now() > untilMs) throw new Error('waited in vain');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 const FILES: Readonly<Record<string, string>> = {
